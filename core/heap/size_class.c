@@ -6,10 +6,8 @@
 
 const struct mh_class_info mh_classes[MH_NCLASSES] = {MH_CLASS_ROWS};
 
-const uint8_t mh_class_by_8[MH_CLASS_STEP_LIMIT / 8 + 1] = {MH_CLASS_BY_8};
-
-const uint8_t mh_class_by_128[(MH_SMALL_MAX - MH_CLASS_STEP_LIMIT) / 128 +
-                              1] = {MH_CLASS_BY_128};
+const uint8_t mh_class_by_8[MH_NBY_8] = {MH_CLASS_BY_8};
+const uint8_t mh_class_by_128[MH_NBY_128] = {MH_CLASS_BY_128};
 
 MH_STATIC_ASSERT(MH_NCLASSES <= 128, "class * 2 + noscan fits a byte");
 

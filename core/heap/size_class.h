@@ -40,9 +40,11 @@ struct mh_class_info {
 // By class; [0] is all zero.
 extern const struct mh_class_info mh_classes[MH_NCLASSES];
 
-extern const uint8_t mh_class_by_8[MH_CLASS_STEP_LIMIT / 8 + 1];
-extern const uint8_t
-    mh_class_by_128[(MH_SMALL_MAX - MH_CLASS_STEP_LIMIT) / 128 + 1];
+// The class of a size up to MH_CLASS_STEP_LIMIT, and of a larger one.
+#define MH_NBY_8   (MH_CLASS_STEP_LIMIT / 8 + 1)
+#define MH_NBY_128 ((MH_SMALL_MAX - MH_CLASS_STEP_LIMIT) / 128 + 1)
+extern const uint8_t mh_class_by_8[MH_NBY_8];
+extern const uint8_t mh_class_by_128[MH_NBY_128];
 
 // mh_size_class is the class that malloc serves size from; size is at most
 // MH_SMALL_MAX. Sizes 0 to 16 are served from slots of 16 bytes.
