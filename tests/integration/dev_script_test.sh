@@ -1,0 +1,398 @@
+#!/usr/bin/env bash
+# dev_script_test.sh - ./dev on machines it has never seen.
+#
+# A copy of ./dev runs with a PATH that holds nothing but a few core utilities
+# and stand-ins for dpkg-query, apt-get, sudo and the build tools. What the
+# stand-ins know and what was asked of them lies in $state.
+set -euo pipefail
+
+source_dir=${MHEAP_SOURCE_DIR:-$(cd "$(dirname "$0")/../.." && pwd)}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+state=$work/state
+failures=0
+
+UTILITIES="bash env cat grep sed sort paste tail head rm tee chmod mkdir
+    mktemp readlink dirname basename find xargs nproc printf touch cp true"
+
+# stand_in NAME: reads its script from standard input.
+stand_in() {
+    {
+        printf '#!%s\nstate=%q\n' "$(command -v bash)" "$state"
+        cat
+    } >"$work/bin/$1"
+    chmod +x "$work/bin/$1"
+}
+
+# fresh_machine: root, apt, Debian 12's packages on offer, none installed.
+fresh_machine() {
+    rm -rf "${work:?}/bin" "$state" "$work/tree"
+    mkdir -p "$work/bin" "$state" "$work/tree/core"
+    cp "$source_dir/dev" "$work/tree/dev"
+    local tool
+    for tool in $UTILITIES; do
+        ln -s "$(type -P "$tool")" "$work/bin/$tool"
+    done
+    : >"$state/installed"
+    : >"$state/calls"
+    echo 0 >"$state/uid"
+
+    stand_in id <<<'cat "$state/uid"'
+    stand_in dpkg-query <<'END'
+for name; do :; done
+grep -qx -- "$name" "$state/installed" && printf 'installed '
+END
+    stand_in apt-cache <<'END'
+for name; do :; done
+printf '%s:\n' "$name"
+if [[ -e $state/refused ]] && grep -qx -- "$name" "$state/refused"; then
+    printf '  Candidate: (none)\n'
+else
+    printf '  Candidate: 1.0\n'
+fi
+END
+    stand_in apt-get <<'END'
+printf 'apt-get %s\n' "$*" >>"$state/calls"
+printf '%s\n' "${DEBIAN_FRONTEND:-unset}" >"$state/frontend"
+[[ " $* " == *" install "* ]] || exit 0
+if [[ -e $MHEAP_DEV_POLICY ]]; then
+    status=0
+    "$MHEAP_DEV_POLICY" || status=$?
+    printf '%s\n' "$status" >"$state/policy"
+fi
+[[ ! -e $state/apt_fails ]] || exit 100
+for word; do printf '%s\n' "$word"; done |
+    sed '1,/^--no-install-recommends$/d' >>"$state/installed"
+END
+    stand_in invoke-rc.d <<<'printf "invoke-rc.d %s\n" "$*" >>"$state/calls"'
+    stand_in update-rc.d <<<'printf "update-rc.d %s\n" "$*" >>"$state/calls"'
+}
+
+# A machine on which everything is installed and every build tool succeeds.
+built_machine() {
+    fresh_machine
+    dev_fed setup
+    : >"$state/calls"
+    for tool in cmake clang-tidy-14 clang-format-14 setarch; do
+        stand_in "$tool" <<END
+printf '$tool %s\n' "\$*" >>"\$state/calls"
+END
+    done
+    stand_in python3 <<'END'
+printf 'python3 %s\n' "$*" >>"$state/calls"
+[[ $1 != - ]] || echo core/base/lock.c
+[[ ! -e $state/lint_fails || $* != *check_layers* ]]
+END
+    stand_in ctest <<'END'
+printf 'ctest %s\n' "$*" >>"$state/calls"
+echo "100% tests passed, 0 tests failed out of 3"
+[[ ! -e $state/ctest_fails ]]
+END
+}
+
+# dev_fed ARGUMENTS...: runs ./dev; $out, $err and $status say what it did.
+dev_fed() {
+    status=0
+    env -i PATH="$work/bin" HOME="$work" CI=true \
+        MHEAP_DEV_POLICY="${policy:-$state/policy-rc.d}" \
+        MHEAP_DEV_INSTALL="${install:-yes}" \
+        "$work/bin/bash" "$work/tree/dev" "$@" \
+        >"$work/out" 2>"$work/err" </dev/null || status=$?
+    out=$(cat "$work/out")
+    err=$(cat "$work/err")
+}
+
+fail() {
+    failures=$((failures + 1))
+    printf 'FAILED: %s: %s\n--- stdout\n%s\n--- stderr\n%s\n--- calls\n%s\n' \
+        "$test_name" "$1" "$out" "$err" "$(cat "$state/calls")"
+}
+
+expect_status() {
+    [[ $status == "$1" ]] || fail "exit $status, expected $1"
+}
+
+expect() { # expect TEXT PATTERN
+    [[ $1 == $2 ]] || fail "expected $2"
+}
+
+expect_no() { # expect_no TEXT PATTERN
+    [[ $1 != $2 ]] || fail "did not expect $2"
+}
+
+calls() {
+    cat "$state/calls"
+}
+
+help_has_one_line_for_each_word() {
+    fresh_machine
+    dev_fed help
+    expect_status 0
+    for word in help setup build demo test lint bench fuzz; do
+        [[ $(grep -c "^  $word " "$work/out") == 1 ]] || fail "no line: $word"
+    done
+    [[ $(wc -l <"$work/out") == 9 ]] || fail "more lines than words"
+}
+
+an_unknown_word_is_a_usage_error() {
+    fresh_machine
+    dev_fed bulid
+    expect_status 2
+    expect "$err" "*no word 'bulid'*"
+}
+
+without_apt_the_missing_packages_are_named() {
+    fresh_machine
+    rm "$work/bin/apt-get" "$work/bin/dpkg-query"
+    dev_fed build
+    expect_status 3
+    expect "$err" "dev: missing packages: *cmake, *"
+    for name in cmake g++ gcc libdw-dev libelf-dev libjson-c-dev ninja-build \
+        pkg-config python3; do
+        expect "$err," "*[ ]$name,*"
+    done
+    expect_no "$err" "*redis*"
+    [[ -z $(calls) ]] || fail "something was run"
+}
+
+what_is_there_without_a_package_is_not_missing() {
+    fresh_machine
+    rm "$work/bin/apt-get" "$work/bin/dpkg-query"
+    stand_in cmake <<<':'
+    stand_in ninja <<<':'
+    stand_in pkg-config <<<'[[ $2 == libelf ]]'
+    dev_fed build
+    expect_status 3
+    for name in cmake ninja-build pkg-config libelf-dev; do
+        expect_no "$err," "*[ ]$name,*"
+    done
+    expect "$err," "*[ ]libdw-dev,*"
+}
+
+an_ordinary_user_without_sudo_installs_nothing() {
+    fresh_machine
+    echo 1000 >"$state/uid"
+    dev_fed build
+    expect_status 3
+    expect "$err" "*missing packages: *cmake*"
+    [[ -z $(calls) ]] || fail "apt was run"
+}
+
+a_sudo_that_wants_a_password_is_not_used() {
+    fresh_machine
+    echo 1000 >"$state/uid"
+    stand_in sudo <<<'exit 1'
+    dev_fed build
+    expect_status 3
+    expect "$err" "*missing packages: *cmake*"
+}
+
+a_sudo_that_wants_no_password_is_used() {
+    fresh_machine
+    echo 1000 >"$state/uid"
+    stand_in sudo <<'END'
+printf 'sudo %s\n' "$*" >>"$state/calls"
+[[ $1 == -n ]] && shift
+exec "$@"
+END
+    dev_fed setup
+    expect_status 0
+    expect "$(calls)" "*sudo -n env *apt-get*install*"
+}
+
+root_installs_only_what_is_missing() {
+    fresh_machine
+    printf '%s\n' cmake gcc python3 >>"$state/installed"
+    dev_fed setup
+    expect_status 0
+    local line
+    line=$(grep ' install ' "$state/calls")
+    expect "$line " "*--no-install-recommends *"
+    expect "$line " "* ninja-build *"
+    expect_no "$line " "* cmake *"
+    expect_no "$line " "* gcc *"
+    expect "$(head -n 1 "$state/calls")" "*update*"
+    expect "$(cat "$state/frontend")" noninteractive
+    [[ $(grep -c installing: "$work/out") == 1 ]] || fail "not one line"
+}
+
+nothing_missing_means_no_apt() {
+    fresh_machine
+    dev_fed setup
+    : >"$state/calls"
+    dev_fed setup
+    expect_status 0
+    [[ -z $(calls) ]] || fail "apt was run"
+    expect_no "$out" "*installing*"
+}
+
+install_no_only_names_what_is_missing() {
+    fresh_machine
+    install=no dev_fed setup
+    expect_status 3
+    expect "$err" "*missing packages:*"
+    [[ -z $(calls) ]] || fail "apt was run"
+}
+
+of_two_names_the_one_on_offer_is_installed() {
+    fresh_machine
+    printf '%s\n' libtcmalloc-minimal4 python3.11 libpython3.11-testsuite \
+        >"$state/refused"
+    dev_fed setup
+    expect_status 0
+    expect "$(calls) " "* libtcmalloc-minimal4t64 *"
+    expect "$(calls) " "* python3.12 *"
+    expect_no "$(calls)" "*|*"
+}
+
+of_two_names_either_will_do() {
+    fresh_machine
+    dev_fed setup
+    sed -i 's/^python3\.11$/python3.12/' "$state/installed"
+    : >"$state/calls"
+    dev_fed setup
+    expect_status 0
+    [[ -z $(calls) ]] || fail "apt was run"
+}
+
+a_failing_apt_ends_with_what_is_missing() {
+    fresh_machine
+    touch "$state/apt_fails"
+    dev_fed build
+    expect_status 3
+    expect "$err" "*missing packages: *ninja-build*"
+    [[ ! -e $state/policy-rc.d ]] || fail "the policy file was left behind"
+}
+
+no_daemon_starts_while_packages_are_installed() {
+    fresh_machine
+    dev_fed setup
+    expect_status 0
+    expect "$(cat "$state/policy" 2>/dev/null)" 101
+    [[ ! -e $state/policy-rc.d ]] || fail "the policy file was left behind"
+    expect "$(calls)" "*invoke-rc.d*redis-server stop*"
+    expect "$(calls)" "*update-rc.d redis-server disable*"
+}
+
+the_administrators_policy_is_left_alone() {
+    fresh_machine
+    printf '#!/bin/sh\nexit 104\n' >"$state/own-policy"
+    chmod +x "$state/own-policy"
+    policy=$state/own-policy dev_fed setup
+    expect_status 0
+    expect "$(cat "$state/policy")" 104
+    [[ -x $state/own-policy ]] || fail "the policy file is gone"
+}
+
+a_redis_that_was_there_before_keeps_running() {
+    fresh_machine
+    echo redis-server >>"$state/installed"
+    dev_fed setup
+    expect_status 0
+    expect_no "$(calls)" "*redis-server*"
+}
+
+it_works_from_anywhere_and_through_a_link() {
+    built_machine
+    ln -s "$work/tree/dev" "$work/linked"
+    status=0
+    (cd / && env -i PATH="$work/bin" HOME="$work" CI=true \
+        "$work/bin/bash" "$work/linked" build) >"$work/out" 2>&1 || status=$?
+    out=$(cat "$work/out")
+    expect_status 0
+    [[ -e $work/tree/build/release/build.log ]] || fail "built elsewhere"
+}
+
+a_failing_build_shows_its_log() {
+    built_machine
+    stand_in cmake <<<'echo "lock.c:7: error: no such lock"; exit 1'
+    dev_fed build
+    [[ $status != 0 ]] || fail "exit 0"
+    expect "$err" "*no such lock*"
+}
+
+warnings_of_a_good_build_are_shown() {
+    built_machine
+    stand_in cmake <<<'echo "lock.c:7: warning: odd lock"'
+    dev_fed build
+    expect_status 0
+    expect "$err" "*odd lock*"
+}
+
+the_whole_test_ends_with_the_line_of_ctest() {
+    built_machine
+    dev_fed test
+    expect_status 0
+    expect "$(tail -n 1 "$work/out")" "100% tests passed, 0 tests failed*"
+    for name in lint build-release build-dev tidy asan tsan; do
+        expect "$out" "*phase $name: ok*"
+    done
+    expect "$(calls)" "*ctest --preset dev --no-tests=error*"
+}
+
+a_failed_phase_fails_the_test_but_hides_no_other() {
+    built_machine
+    touch "$state/lint_fails"
+    dev_fed test
+    expect_status 1
+    expect "$out" "*phase lint: FAILED*"
+    expect "$out" "*phase asan: ok*"
+    expect "$err" "*failed: lint*"
+}
+
+a_failed_ctest_fails_the_test() {
+    built_machine
+    touch "$state/ctest_fails"
+    for arguments in "" --fast "palloc" "-R palloc"; do
+        # shellcheck disable=SC2086
+        dev_fed test $arguments
+        [[ $status != 0 ]] || fail "exit 0 for '$arguments'"
+    done
+}
+
+arguments_choose_tests_and_nothing_else_runs() {
+    built_machine
+    dev_fed test palloc
+    expect_status 0
+    expect "$(calls)" "*ctest --preset dev --no-tests=error -R palloc*"
+    expect_no "$(calls)" "*tsan*"
+}
+
+fuzz_shares_its_minutes_among_the_fuzzers() {
+    built_machine
+    mkdir -p "$work/tree/build/dev/bin"
+    for name in heap_fuzz palloc_fuzz; do
+        stand_in "$name" <<'END'
+printf '%s %s\n' "${0##*/}" "$*" >>"$state/calls"
+[[ $0 != */palloc_fuzz || ! -e $state/fuzz_fails ]]
+END
+        mv "$work/bin/$name" "$work/tree/build/dev/bin/"
+    done
+    dev_fed fuzz --minutes 2
+    expect_status 0
+    expect "$(calls)" "*heap_fuzz --seconds 60*"
+    expect "$(calls)" "*palloc_fuzz --seconds 60*"
+
+    touch "$state/fuzz_fails"
+    dev_fed fuzz
+    expect_status 1
+    expect "$err" "*failed: palloc_fuzz*"
+}
+
+fuzz_without_a_fuzzer_fails() {
+    built_machine
+    mkdir -p "$work/tree/build/dev/bin"
+    dev_fed fuzz
+    expect_status 1
+    dev_fed fuzz --hours 1
+    expect_status 2
+}
+
+tests=$(declare -F | sed -n 's/^declare -f \(.*_.*_.*\)$/\1/p')
+for test_name in $tests; do
+    out="" err="" status=0
+    "$test_name"
+done
+count=$(wc -w <<<"$tests")
+echo "dev_script_test: $count tests, $failures failures"
+[[ $failures == 0 && $count -ge 24 ]]
