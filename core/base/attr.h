@@ -1,0 +1,57 @@
+// attr.h - what the compiler can be told about functions and data.
+
+#ifndef MHEAP_CORE_BASE_ATTR_H
+#define MHEAP_CORE_BASE_ATTR_H
+
+// GCC and clang spell all of these alike; no other compiler builds mheap.
+#define MH_NODISCARD           __attribute__((warn_unused_result))
+#define MH_NOINLINE            __attribute__((noinline))
+#define MH_ALWAYS_INLINE       inline __attribute__((always_inline))
+#define MH_NORETURN            __attribute__((noreturn))
+#define MH_COLD                __attribute__((cold, noinline))
+#define MH_ALIGNED(n)          __attribute__((aligned(n)))
+#define MH_UNUSED              __attribute__((unused))
+#define MH_EXPORT              __attribute__((visibility("default")))
+#define MH_PRINTF(fmt, first)  __attribute__((format(printf, fmt, first)))
+#define MH_LIKELY(condition)   __builtin_expect(!!(condition), 1)
+#define MH_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+#define MH_PREFETCH(address)   __builtin_prefetch(address)
+
+// A variable of each thread, reached without a call and without allocating.
+#define MH_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
+
+// The processor this is compiled for, by the names core/meta/layout.c uses.
+#if defined(__x86_64__)
+#    define MH_ARCH_NAME "amd64"
+#elif defined(__i386__)
+#    define MH_ARCH_NAME "386"
+#elif defined(__aarch64__)
+#    define MH_ARCH_NAME "arm64"
+#elif defined(__arm__)
+#    define MH_ARCH_NAME "arm"
+#elif defined(__riscv) && __riscv_xlen == 64
+#    define MH_ARCH_NAME "riscv64"
+#elif defined(__powerpc64__) && defined(__LITTLE_ENDIAN__)
+#    define MH_ARCH_NAME "ppc64le"
+#elif defined(__powerpc64__)
+#    define MH_ARCH_NAME "ppc64"
+#elif defined(__s390x__)
+#    define MH_ARCH_NAME "s390x"
+#elif defined(__mips64) && defined(__MIPSEL__)
+#    define MH_ARCH_NAME "mips64le"
+#elif defined(__mips64)
+#    define MH_ARCH_NAME "mips64"
+#elif defined(__mips__) && defined(__MIPSEL__)
+#    define MH_ARCH_NAME "mipsle"
+#elif defined(__mips__)
+#    define MH_ARCH_NAME "mips"
+#elif defined(__wasm32__)
+#    define MH_ARCH_NAME "wasm32"
+#else
+#    define MH_ARCH_NAME "other"
+#endif
+
+// Fields written by different threads are kept this far apart.
+#define MH_CACHE_LINE 64
+
+#endif // MHEAP_CORE_BASE_ATTR_H

@@ -1,0 +1,61 @@
+// bits.h - small questions about words.
+
+#ifndef MHEAP_CORE_BASE_BITS_H
+#define MHEAP_CORE_BASE_BITS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// mh_ctz64 is the index of the lowest set bit; word must not be 0.
+static inline unsigned mh_ctz64(uint64_t word) {
+    return (unsigned)__builtin_ctzll(word);
+}
+
+// mh_clz64 is the number of zero bits above the highest set one; word != 0.
+static inline unsigned mh_clz64(uint64_t word) {
+    return (unsigned)__builtin_clzll(word);
+}
+
+static inline unsigned mh_popcount64(uint64_t word) {
+    return (unsigned)__builtin_popcountll(word);
+}
+
+static inline bool mh_is_pow2(uint64_t n) {
+    return n != 0 && (n & (n - 1)) == 0;
+}
+
+// mh_log2 is the exponent of the highest power of two that fits n; n != 0.
+static inline unsigned mh_log2(uint64_t n) {
+    return 63 - mh_clz64(n);
+}
+
+// mh_low_bits has the lowest n bits set, n <= 64.
+static inline uint64_t mh_low_bits(unsigned n) {
+    return n >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << n) - 1;
+}
+
+// mh_align_up and mh_align_down round to a power of two. mh_align_up wraps to
+// a small number on overflow; callers that take sizes from users check first.
+static inline uintptr_t mh_align_up(uintptr_t n, uintptr_t align) {
+    return (n + align - 1) & ~(align - 1);
+}
+
+static inline uintptr_t mh_align_down(uintptr_t n, uintptr_t align) {
+    return n & ~(align - 1);
+}
+
+// mh_ror rotates a pointer-sized word right by n bits, 0 < n < its width.
+static inline uintptr_t mh_ror(uintptr_t word, unsigned n) {
+    return (word >> n) | (word << (sizeof(word) * 8 - n));
+}
+
+static inline bool mh_mul_overflows(size_t a, size_t b, size_t *product_out) {
+    return __builtin_mul_overflow(a, b, product_out);
+}
+
+static inline bool mh_add_overflows(size_t a, size_t b, size_t *sum_out) {
+    return __builtin_add_overflow(a, b, sum_out);
+}
+
+#endif // MHEAP_CORE_BASE_BITS_H

@@ -1,0 +1,158 @@
+// mem_linux.c - the four states of memory on Linux.
+//
+//   Reserved  mapped without access, and without a claim on memory
+//   Prepared  mapped for reading and writing, never touched or given back
+//   Ready     the same mapping; pages come when they are touched
+//
+// Prepared and Ready differ on the books only: Linux commits on first touch.
+// A mapping next to one with the same rights is merged by the kernel, so a heap
+// that maps its arenas front to back keeps few mappings.
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/atomic.h"
+#include "platform/linux/linux.h"
+#include "platform/os.h"
+#include "platform/posix/posix_util.h"
+
+#ifndef PR_SET_VMA
+#    define PR_SET_VMA 0x53564d41
+#endif
+#ifndef PR_SET_VMA_ANON_NAME
+#    define PR_SET_VMA_ANON_NAME 0
+#endif
+#ifndef MREMAP_DONTUNMAP
+#    define MREMAP_DONTUNMAP 4
+#endif
+
+// Which advice unused gives. MADV_FREE leaves the pages until memory is short:
+// cheaper, but resident memory then no longer says what the heap uses.
+static int unused_advice = MADV_DONTNEED;
+
+// The kernel knows how to name mappings; cleared when it turns out not to.
+static bool can_name = true;
+
+struct mh_os_err mh_os_alloc(size_t size, void **base_out) {
+    return mh_posix_map(NULL, size, PROT_READ | PROT_WRITE, 0, base_out);
+}
+
+// NORESERVE keeps the kernel's heuristic overcommit from refusing a large
+// reservation for which nobody asked memory. Without MAP_FIXED the hint is only
+// that: the kernel goes elsewhere when the place is taken.
+struct mh_os_err mh_os_reserve(void *hint, size_t size, void **base_out) {
+    return mh_posix_map(hint, size, PROT_NONE, MAP_NORESERVE, base_out);
+}
+
+// mprotect rather than a second mmap: it fails without having unmapped
+// anything, and the range merges with a neighbour that has the same rights.
+struct mh_os_err mh_os_map(void *base, size_t size) {
+    return mh_posix_protect(base, size, PROT_READ | PROT_WRITE);
+}
+
+struct mh_os_err mh_os_used(void *base, size_t size) {
+    (void)base;
+    (void)size;
+    return (struct mh_os_err){0};
+}
+
+// Kernels before 4.5 lack MADV_FREE and say EINVAL. EINVAL also means that the
+// program has locked the pages in memory; then the second call says it again.
+struct mh_os_err mh_os_unused(void *base, size_t size) {
+    int saved = errno;
+    int advice = MH_LOAD_RELAXED(&unused_advice);
+    int result = madvise(base, size, advice);
+
+    if (result != 0 && errno == EINVAL && advice != MADV_DONTNEED) {
+        result = madvise(base, size, MADV_DONTNEED);
+        if (result == 0) {
+            MH_STORE_RELAXED(&unused_advice, MADV_DONTNEED);
+        }
+    }
+    return mh_posix_done(result, saved);
+}
+
+// A fresh mapping over the old one gives the pages back in the same call. It
+// splits the mapping, which is why this is for debugging.
+struct mh_os_err mh_os_fault(void *base, size_t size) {
+    void *at;
+
+    return mh_posix_map(base, size, PROT_NONE, MAP_NORESERVE | MAP_FIXED, &at);
+}
+
+struct mh_os_err mh_os_free(void *base, size_t size) {
+    return mh_posix_unmap(base, size);
+}
+
+struct mh_os_err mh_os_move(void *from, void *to, size_t size) {
+    int saved = errno;
+    void *at = mremap(from, size, size,
+                      MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
+
+    return mh_posix_done(at == MAP_FAILED ? -1 : 0, saved);
+}
+
+// Only files of memory have seals, so asking for them tells such a file from
+// whatever else may have the inherited number.
+struct mh_os_err mh_os_map_shared(int fd, size_t size, void **base_out) {
+    int saved = errno;
+    struct stat file;
+
+    if (fcntl(fd, F_GET_SEALS) < 0 || fstat(fd, &file) != 0) {
+        return mh_posix_done(-1, saved);
+    }
+    if (file.st_size < 0 || (uint64_t)file.st_size < size) {
+        return (struct mh_os_err){EOVERFLOW};
+    }
+    void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (base == MAP_FAILED) {
+        return mh_posix_done(-1, saved);
+    }
+    *base_out = base;
+    return mh_posix_done(0, saved);
+}
+
+void mh_os_set_lazy(bool lazy) {
+    MH_STORE_RELAXED(&unused_advice, lazy ? MADV_FREE : MADV_DONTNEED);
+}
+
+bool mh_linux_is_lazy(void) {
+    return MH_LOAD_RELAXED(&unused_advice) != MADV_DONTNEED;
+}
+
+static void advise(void *base, size_t size, int advice) {
+    int saved = errno;
+
+    (void)madvise(base, size, advice);
+    errno = saved;
+}
+
+void mh_os_hugepage(void *base, size_t size) {
+    advise(base, size, MADV_HUGEPAGE);
+}
+
+void mh_os_nohugepage(void *base, size_t size) {
+    advise(base, size, MADV_NOHUGEPAGE);
+}
+
+// Kernels without names for anonymous memory say EINVAL to every attempt.
+void mh_os_name(void *base, size_t size, const char *name) {
+    int saved = errno;
+
+    if (!MH_LOAD_RELAXED(&can_name)) {
+        return;
+    }
+    if (prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, base, size, name) != 0 &&
+        errno == EINVAL) {
+        MH_STORE_RELAXED(&can_name, false);
+    }
+    errno = saved;
+}
+
+bool mh_os_err_is_oom(struct mh_os_err err) {
+    return mh_posix_is_oom(err.code);
+}

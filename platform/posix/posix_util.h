@@ -1,0 +1,121 @@
+// posix_util.h - what the backends of POSIX systems share.
+//
+// Static functions only: each backend compiles its own copy, and none of them
+// keeps state. Calls that POSIX makes cancellation points (open, read, write)
+// are not made here but by the backend, which may know a way around that.
+
+#ifndef MHEAP_PLATFORM_POSIX_POSIX_UTIL_H
+#define MHEAP_PLATFORM_POSIX_POSIX_UTIL_H
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "platform/os.h"
+
+// mh_posix_done turns what a system call returned (0, or -1 and errno) into an
+// mh_os_err and puts errno back to what it was before the call.
+static inline struct mh_os_err mh_posix_done(int result, int saved_errno) {
+    struct mh_os_err err = {result == 0 ? 0 : errno};
+
+    errno = saved_errno;
+    return err;
+}
+
+// mh_posix_map maps private anonymous memory; *base_out is untouched on
+// failure.
+static inline struct mh_os_err mh_posix_map(void *hint, size_t size,
+                                            int protection, int more_flags,
+                                            void **base_out) {
+    int saved = errno;
+    void *base = mmap(hint, size, protection,
+                      MAP_PRIVATE | MAP_ANONYMOUS | more_flags, -1, 0);
+
+    if (base == MAP_FAILED) {
+        return mh_posix_done(-1, saved);
+    }
+    *base_out = base;
+    return mh_posix_done(0, saved);
+}
+
+static inline struct mh_os_err mh_posix_protect(void *base, size_t size,
+                                                int protection) {
+    int saved = errno;
+
+    return mh_posix_done(mprotect(base, size, protection), saved);
+}
+
+static inline struct mh_os_err mh_posix_unmap(void *base, size_t size) {
+    int saved = errno;
+
+    return mh_posix_done(munmap(base, size), saved);
+}
+
+// ENOMEM covers memory, address space, the number of mappings and, where it is
+// enforced, commit. EAGAIN is what locked memory and threads run out with.
+static inline bool mh_posix_is_oom(int code) {
+    return code == ENOMEM || code == EAGAIN;
+}
+
+// mh_posix_find looks name up in an array of "NAME=value" that ends with NULL.
+static inline const char *mh_posix_find(char *const *variables,
+                                        const char *name) {
+    size_t length = strlen(name);
+
+    for (; *variables != NULL; variables++) {
+        if (strncmp(*variables, name, length) == 0 &&
+            (*variables)[length] == '=') {
+            return *variables + length + 1;
+        }
+    }
+    return NULL;
+}
+
+static inline uint64_t mh_posix_clock(clockid_t clock) {
+    struct timespec now = {0, 0};
+
+    (void)clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+// mh_posix_stir fills buffer from a seed by splitmix64's recurrence. Only as
+// hard to predict as the seed: for when the system has no randomness to give.
+static inline void mh_posix_stir(uint64_t seed, unsigned char *buffer,
+                                 size_t size) {
+    for (size_t i = 0; i < size; i++) {
+        seed += UINT64_C(0x9e3779b97f4a7c15);
+        uint64_t mixed = (seed ^ (seed >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+        mixed = (mixed ^ (mixed >> 27)) * UINT64_C(0x94d049bb133111eb);
+        buffer[i] = (unsigned char)(mixed >> 56);
+    }
+}
+
+// mh_posix_abort ends the process by SIGABRT whatever the program did to that
+// signal. A handler of the program's is not run: the caller may hold locks of
+// the heap, and a handler that allocates would then wait for ever.
+static inline MH_NORETURN void mh_posix_abort(void) {
+    struct sigaction action;
+    sigset_t only_abort;
+
+    memset(&action, 0, sizeof(action));
+    action.sa_handler = SIG_DFL;
+    (void)sigaction(SIGABRT, &action, NULL);
+    (void)sigemptyset(&only_abort);
+    (void)sigaddset(&only_abort, SIGABRT);
+    (void)pthread_sigmask(SIG_UNBLOCK, &only_abort, NULL);
+    (void)raise(SIGABRT);
+    // Reached when another thread sets the signal to ignored meanwhile, or in a
+    // container's first process, which default actions do not kill.
+    for (;;) {
+        _exit(128 + SIGABRT);
+    }
+}
+
+#endif // MHEAP_PLATFORM_POSIX_POSIX_UTIL_H
