@@ -1,0 +1,14 @@
+// bench_probe.h - who really serves malloc in this process.
+
+#ifndef MHEAP_BENCH_BENCH_PROBE_H
+#define MHEAP_BENCH_BENCH_PROBE_H
+
+#include <stdio.h>
+
+// bench_probe_print writes two JSON members, without a comma at either end:
+// "serves", the file behind each of malloc, calloc, realloc and free as the
+// loader resolved them, and "libraries", every shared object that is mapped.
+// A preload that was ignored, or that brings no malloc, shows in both.
+void bench_probe_print(FILE *out);
+
+#endif // MHEAP_BENCH_BENCH_PROBE_H

@@ -1,0 +1,375 @@
+#!/usr/bin/env python3
+"""The benchmark runner: its arithmetic, its tables, and that it cannot be
+fooled about which allocator it measured. Builds the programs with $CC (cc) in
+a temporary folder; needs no build of mheap. Exits 0 or 1."""
+
+import sys
+
+sys.dont_write_bytecode = True
+
+import glob
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+BENCH = os.path.join(ROOT, "bench")
+sys.path.insert(0, BENCH)
+
+import bench_exec
+import bench_machine
+import bench_report
+import bench_stats
+import run
+from bench_rows import JOBS, SUITE
+
+FLAGS = ["-std=c11", "-O1", "-D_GNU_SOURCE", "-fno-builtin-malloc",
+         "-fno-builtin-free", "-fno-builtin-calloc", "-fno-builtin-realloc"]
+
+
+def summary(*values):
+    return bench_stats.summarize(list(values))
+
+
+def session(rows, allocators=("mheap", "glibc", "mimalloc")):
+    machine = {"cpu": "Some CPU 1", "cores": 2, "memory_gib": 4,
+               "kernel": "Linux 6", "system": "Debian", "libc": "glibc 2",
+               "compiler": "cc 1", "page_bytes": 4096, "huge_pages": "never",
+               "load_at_start": 0.1}
+    return {"kind": "session", "date": "2020-01-02", "machine": machine,
+            "reps": 1, "seed": 1, "scale": 1, "reference": "mimalloc",
+            "allocators": list(allocators),
+            "missing": {"snmalloc": bench_exec.NOT_RUN}, "rows": rows}
+
+
+def measured(job, allocator, metrics, peak=1024, cpu=1.0):
+    return {"kind": "run", "job": job, "allocator": allocator, "rep": 0,
+            "result": {"metrics": metrics, "peak_kib": peak, "cpu_s": cpu}}
+
+
+class Arithmetic(unittest.TestCase):
+    def test_median_of_odd_and_even_counts_ignores_the_order(self):
+        self.assertEqual(bench_stats.median([9, 1, 5]), 5)
+        self.assertEqual(bench_stats.median([8, 1, 3, 5]), 4)
+        with self.assertRaises(ValueError):
+            bench_stats.median([])
+
+    def test_spread_is_the_range_over_the_median(self):
+        self.assertAlmostEqual(summary(10, 8, 13).spread, 0.5)
+        self.assertEqual(summary(7).spread, 0)
+        self.assertEqual(summary(0, 0).spread, 0)
+
+    def test_ratio_is_of_medians_and_needs_both(self):
+        self.assertEqual(bench_stats.ratio(summary(1, 3, 99), summary(6)), 0.5)
+        self.assertIsNone(bench_stats.ratio(None, summary(1)))
+        self.assertIsNone(bench_stats.ratio(summary(1), None))
+        self.assertIsNone(bench_stats.ratio(summary(1), summary(0)))
+
+    def test_geometric_mean_skips_what_was_not_measured(self):
+        self.assertAlmostEqual(bench_stats.geometric_mean([0.5, 2, None]), 1)
+        self.assertIsNone(bench_stats.geometric_mean([None]))
+
+    def test_best_is_the_lowest_median_that_exists(self):
+        found = {"a": summary(3), "b": None, "c": summary(2, 2, 90)}
+        self.assertEqual(bench_stats.best(found), "c")
+        self.assertIsNone(bench_stats.best({"b": None}))
+
+
+class Options(unittest.TestCase):
+    def test_with_wants_a_name_and_a_path(self):
+        self.assertEqual(run.parse_given(["a=/x=y"]), {"a": "/x=y"})
+        for bad in ("a", "=x", "a="):
+            with self.assertRaises(ValueError):
+                run.parse_given([bad])
+
+    def test_a_program_is_chosen_with_or_without_its_prefix(self):
+        own, suite = run.choose_jobs(["pairs", "larson8"])
+        self.assertEqual({job.program for job in own}, {"bench_pairs"})
+        self.assertEqual([job.name for job in suite], ["larson8"])
+        self.assertEqual(run.choose_jobs([]), (JOBS, SUITE))
+        with self.assertRaises(ValueError):
+            run.choose_jobs(["no-such"])
+
+    def test_everybody_goes_first_once(self):
+        firsts = [run.rotated([1, 2, 3], turn)[0] for turn in range(3)]
+        self.assertEqual(sorted(firsts), [1, 2, 3])
+        self.assertEqual(sorted(run.rotated([1, 2, 3], 7)), [1, 2, 3])
+
+    def test_an_allocator_that_is_not_there_cannot_be_chosen(self):
+        found = bench_exec.find_allocators("/nonexistent", {})
+        with self.assertRaises(ValueError):
+            run.choose_allocators(found, "")  # mheap itself is missing
+        with self.assertRaises(ValueError):
+            run.choose_allocators(found, "glibc,rpmalloc")
+        chosen = run.choose_allocators(found, "glibc")
+        self.assertEqual([a.name for a in chosen], ["glibc"])
+
+    def test_only_a_full_run_is_published(self):
+        full = run.parse_arguments([])
+        self.assertFalse(run.is_partial(full))
+        for args in (["--quick"], ["pairs"], ["--reps", "3"],
+                     ["--allocators", "glibc"], ["--scale", "0.5"]):
+            self.assertTrue(run.is_partial(run.parse_arguments(args)), args)
+
+    def test_machine_slugs_fit_a_file_name(self):
+        self.assertEqual(bench_machine.slug("Intel(R) Xeon(R) CPU @ 2.5GHz"),
+                         "intel-xeon-cpu-2-5ghz")
+        self.assertEqual(bench_machine.slug("??"), "unknown")
+
+
+class Tables(unittest.TestCase):
+    def test_rows_and_jobs_have_names_of_their_own(self):
+        names = [job.name for job in JOBS + SUITE]
+        self.assertEqual(len(names), len(set(names)))
+        rows = [(m.label, m.family) for job in JOBS + SUITE
+                for m in job.all_measures()]
+        self.assertEqual(len(rows), len(set(rows)))
+
+    def render_pairs(self, mheap, glibc, mimalloc):
+        lines = [session(["bench_pairs pair16"])]
+        for name, values in (("mheap", mheap), ("glibc", glibc),
+                             ("mimalloc", mimalloc)):
+            for value in values:
+                lines.append(measured("bench_pairs pair16", name,
+                                      {"pair16_ns": value}))
+        return bench_report.render(lines)
+
+    def test_a_cell_has_the_median_and_the_ratio_to_the_reference(self):
+        text = self.render_pairs([6, 4, 5], [20], [10])
+        self.assertIn("| **5.00 (0.50)** | 20.0 (2.00) | 10.0 (1.00) |", text)
+        self.assertIn("| mheap | ns | 5.00 | 4.00 | 6.00 | 40% | 3 |", text)
+
+    def test_others_win_only_above_five_percent(self):
+        within = self.render_pairs([10.5], [30], [10])
+        self.assertIn("0 of 1 rows", within)
+        above = self.render_pairs([10.6], [30], [10])
+        self.assertIn("1 of 1 rows", above)
+        self.assertIn("| pair 16 B (pairs) | 10.6 ns | mimalloc | 10.0 ns | "
+                      "1.06 | no |", above)
+
+    def test_overlapping_ranges_are_said_to_overlap(self):
+        text = self.render_pairs([12, 9, 13], [30], [10, 11, 9])
+        self.assertIn("| 1.20 | yes |", text)
+
+    def test_what_was_not_given_keeps_its_row_and_says_so(self):
+        text = bench_report.render([session(["cfrac"])])
+        self.assertIn("| cfrac | s | not run: give a path |", text)
+        self.assertIn("- snmalloc: not run: give a path", text)
+
+    def test_a_failure_is_in_the_table_and_in_words(self):
+        lines = [session(["bench_pairs pair16"]),
+                 measured("bench_pairs pair16", "glibc", {"pair16_ns": 2}),
+                 {"kind": "failure", "job": "bench_pairs pair16",
+                  "allocator": "mheap", "rep": 0, "what": "signal 11"}]
+        text = bench_report.render(lines)
+        self.assertIn("| pair 16 B | ns | failed |", text)
+        self.assertIn("- bench_pairs pair16 under mheap: signal 11", text)
+
+    def test_memory_is_shown_in_mib(self):
+        lines = [session(["bench_settle idle"]),
+                 measured("bench_settle idle", "mheap",
+                          {"idle_rss_kib": 1536})]
+        self.assertIn("| one small object | MiB | **1.50** |",
+                      bench_report.render(lines))
+
+    def test_prose_around_the_markers_stays(self):
+        document = f"before\n{bench_report.BEGIN}\nold\n" \
+                   f"{bench_report.END}\nafter\n"
+        spliced = bench_report.splice(document, "new\n")
+        self.assertTrue(spliced.startswith("before\n"))
+        self.assertTrue(spliced.endswith("\nafter\n"))
+        self.assertIn("\nnew\n", spliced)
+        self.assertNotIn("old", spliced)
+        self.assertEqual(bench_report.splice(spliced, "new\n"), spliced)
+
+    def test_a_document_with_broken_markers_is_refused(self):
+        begin, end = bench_report.BEGIN, bench_report.END
+        for bad in ("", begin, f"{end}\n{begin}",
+                    f"{begin}{end}{begin}{end}"):
+            with self.assertRaises(ValueError):
+                bench_report.splice(bad, "new")
+
+    def test_the_document_in_the_tree_has_its_markers(self):
+        path = os.path.join(ROOT, "docs", "benchmarks.md")
+        with open(path, encoding="utf-8") as file:
+            self.assertIn("x", bench_report.splice(file.read(), "x"))
+
+
+class Proof(unittest.TestCase):
+    """Which library served malloc is decided by what the program reports."""
+
+    def line(self, serves, libraries):
+        every = dict.fromkeys(bench_exec.SERVED, serves)
+        return {"serves": every, "libraries": libraries}
+
+    def test_the_library_must_be_loaded_and_serve_every_call(self):
+        peer = bench_exec.Allocator("peer", "/x/libpeer.so")
+        good = self.line("/x/libpeer.so", ["/x/libpeer.so", "/l/libc.so.6"])
+        bench_exec.verify_preload(peer, good, [])
+        absent = self.line("/x/libpeer.so", ["/l/libc.so.6"])
+        idle = self.line("/l/libc.so.6", ["/x/libpeer.so", "/l/libc.so.6"])
+        half = self.line("/x/libpeer.so", ["/x/libpeer.so"])
+        half["serves"]["free"] = "/l/libc.so.6"
+        for bad in (absent, idle, half):
+            with self.assertRaises(bench_exec.PreloadError):
+                bench_exec.verify_preload(peer, bad, [])
+
+    def test_the_c_library_must_be_alone(self):
+        libc = bench_exec.Allocator("glibc")
+        good = self.line("/l/libc.so.6", ["/l/libc.so.6"])
+        bench_exec.verify_preload(libc, good, ["/x/libpeer.so"])
+        served = self.line("/x/libpeer.so", ["/l/libc.so.6"])
+        crowded = self.line("/l/libc.so.6", ["/l/libc.so.6", "/x/libpeer.so"])
+        for bad in (served, crowded):
+            with self.assertRaises(bench_exec.PreloadError):
+                bench_exec.verify_preload(libc, bad, ["/x/libpeer.so"])
+
+    def test_published_lines_hold_no_paths(self):
+        line = self.line("/x/libpeer.so", ["/x/libpeer.so"])
+        text = json.dumps(bench_exec.public_line(line))
+        self.assertNotIn("/", text)
+        self.assertIn("libpeer.so", text)
+
+
+class RealRuns(unittest.TestCase):
+    """The programs themselves, briefly, under the C library."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.build = tempfile.mkdtemp(prefix="bench_runner_test.")
+        cls.addClassCleanup(shutil.rmtree, cls.build)
+        os.mkdir(os.path.join(cls.build, "bench"))
+        compiler = os.environ.get("CC", "cc").split()
+        shared = []
+        for name in ("support", "probe"):
+            shared.append(os.path.join(cls.build, f"{name}.o"))
+            subprocess.run([*compiler, *FLAGS, "-c", "-o", shared[-1],
+                            os.path.join(BENCH, f"bench_{name}.c")],
+                           check=True)
+        builds = []
+        for source in glob.glob(os.path.join(BENCH, "bench_*.c")):
+            name = os.path.basename(source)[:-2]
+            if name in ("bench_support", "bench_probe"):
+                continue
+            output = os.path.join(cls.build, "bench", name)
+            builds.append(subprocess.Popen(
+                [*compiler, *FLAGS, "-o", output, source, *shared,
+                 "-pthread", "-lm", "-ldl"]))
+        for build in builds:
+            if build.wait() != 0:
+                raise RuntimeError("a benchmark program does not compile")
+        cls.compiler = compiler
+
+    def compile(self, path, source, *flags):
+        subprocess.run([*self.compiler, *flags, "-x", "c", "-o", path, "-"],
+                       input=source, text=True, check=True)
+
+    def runner(self, *args):
+        return subprocess.run(
+            [sys.executable, os.path.join(BENCH, "run.py"),
+             "--build", self.build, "--quick", "--reps", "1",
+             "--scale", "0.01", *args],
+            capture_output=True, text=True, check=False)
+
+    def test_programs_print_every_metric_that_the_rows_name(self):
+        for job in JOBS:
+            # Small and without waits: the figures do not matter here.
+            args = job.arguments(1, 0) + ["--objects", "200", "--wait", "0"]
+            line = bench_exec.run_program(
+                bench_exec.Allocator("glibc"),
+                os.path.join(self.build, "bench", job.program), args, [])
+            known = set(line["metrics"]) | {"peak_kib"}
+            for measure in job.all_measures():
+                self.assertIn(measure.key, known, job.name)
+            self.assertGreater(line["peak_kib"], 0)
+
+    def test_the_same_seed_and_ops_do_the_same_work(self):
+        program = os.path.join(self.build, "bench", "bench_churn")
+        args = ["--case", "churn1k", "--ops", "50000", "--seed"]
+        glibc = bench_exec.Allocator("glibc")
+        first = bench_exec.run_program(glibc, program, args + ["7"], [])
+        again = bench_exec.run_program(glibc, program, args + ["7"], [])
+        self.assertEqual(first["ops"], again["ops"])
+        self.assertGreaterEqual(first["ops"], 50000)
+        self.assertGreater(first["metrics"]["churn1k_ns"], 0)
+
+    def test_bad_options_are_usage_errors(self):
+        program = os.path.join(self.build, "bench", "bench_pairs")
+        for args in (["--seconds", "-1"], ["--threads", "0"], ["--nope", "1"],
+                     ["--ops"], ["--case", "none"], ["--seed", "1x"]):
+            done = subprocess.run([program, *args], capture_output=True,
+                                  check=False)
+            self.assertEqual(done.returncode, 2, args)
+            self.assertEqual(done.stdout, b"", args)
+
+    def test_a_quick_run_prints_its_table_and_keeps_its_lines(self):
+        docs = os.path.join(ROOT, "docs", "benchmarks.md")
+        with open(docs, "rb") as file:
+            before = file.read()
+        done = self.runner("--allocators", "glibc", "pairs")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("| pair 64 B | ns | **", done.stdout)
+        self.assertIn("mheap was not run", done.stdout)
+        kept = glob.glob(os.path.join(self.build, "bench", "partial", "*"))
+        self.assertEqual(len(kept), 1)
+        again = self.runner("--from", kept[0])
+        self.assertEqual(again.stdout, done.stdout)
+        with open(docs, "rb") as file:
+            self.assertEqual(file.read(), before)
+
+    def test_a_library_without_malloc_stops_the_session(self):
+        library = os.path.join(self.build, "libidle.so")
+        self.compile(library, "int idle(void) { return 0; }\n",
+                     "-shared", "-fPIC")
+        done = self.runner("--with", f"idle={library}",
+                           "--allocators", "glibc,idle", "pairs")
+        self.assertEqual(done.returncode, 4, done.stderr)
+        self.assertIn("malloc comes from", done.stderr)
+        self.assertEqual(done.stdout, "")
+
+    def test_a_file_that_is_no_library_stops_the_session(self):
+        library = os.path.join(self.build, "libtext.so")
+        with open(library, "w", encoding="utf-8") as file:
+            file.write("not a library\n")
+        done = self.runner("--with", f"text={library}",
+                           "--allocators", "text", "pairs")
+        self.assertEqual(done.returncode, 4, done.stderr)
+
+    def test_public_programs_run_under_the_library_or_not_at_all(self):
+        suite = os.path.join(self.build, "suite")
+        os.mkdir(suite)
+        source = ("#include <stdio.h>\nint main(void) {"
+                  'puts("Throughput = 5000 operations per second");'
+                  "return 0; }\n")
+        self.compile(os.path.join(suite, "larson"), source)
+        done = self.runner("--allocators", "glibc", "--suite", suite,
+                           "larson2", "cfrac")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"\| larson2 \| ns \| \*\*[0-9]")
+        self.assertIn("| cfrac | s | not run: give a path |", done.stdout)
+
+        library = os.path.join(self.build, "libsuite.so")
+        self.compile(library, "int idle(void) { return 0; }\n",
+                     "-shared", "-fPIC")
+        self.compile(os.path.join(suite, "larson"), source, "-static")
+        done = self.runner("--with", f"other={library}", "--allocators",
+                           "other", "--suite", suite, "larson2")
+        self.assertEqual(done.returncode, 4, done.stderr)
+
+    def test_a_program_that_dies_is_a_failure_and_not_a_number(self):
+        suite = os.path.join(self.build, "dying")
+        os.mkdir(suite)
+        self.compile(os.path.join(suite, "cfrac"),
+                     "#include <stdlib.h>\nint main(void) { abort(); }\n")
+        done = self.runner("--allocators", "glibc", "--suite", suite, "cfrac")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("| cfrac | s | failed |", done.stdout)
+        self.assertIn("cfrac under glibc: signal 6", done.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()
