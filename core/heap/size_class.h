@@ -16,17 +16,14 @@
 
 #include "core/base/assert.h"
 #include "core/base/attr.h"
+#include "core/base/params.h"
 #include "core/heap/size_class_table.h"
-
-// The heap's own page, which is not the system's.
-#define MH_HEAP_PAGE_SHIFT 13
-#define MH_HEAP_PAGE       ((size_t)1 << MH_HEAP_PAGE_SHIFT)
 
 // The largest size that has a class.
 #define MH_SMALL_MAX 32768
 
 // The largest alignment that a class can serve.
-#define MH_SMALL_ALIGN_MAX MH_HEAP_PAGE
+#define MH_SMALL_ALIGN_MAX MH_PAGE_SIZE
 
 struct mh_class_info {
     uint32_t size;        // bytes in a slot

@@ -13,6 +13,18 @@
 #define MH_CLASS_MAX_PAGES 16
 #define MH_CLASS_MAX_CACHED 64
 
+// A thread cache holds one array per class, each after a word that
+// is NULL: where the arrays begin, and how many words there are.
+#define MH_CACHE_WORDS 1835
+#define MH_BIN_OFFSETS \
+     0,  1, 66, 131, 196, 261, 326, 391, 456, 521, 586, 651, \
+    716, 781, 846, 911, 976, 1041, 1106, 1163, 1215, 1262, 1305, 1345, \
+    1382, 1417, 1450, 1479, 1505, 1529, 1551, 1571, 1590, 1608, 1625, 1640, \
+    1653, 1665, 1676, 1686, 1696, 1705, 1714, 1722, 1729, 1735, 1741, 1746, \
+    1751, 1756, 1761, 1765, 1769, 1772, 1775, 1778, 1781, 1784, 1787, 1790, \
+    1793, 1796, 1799, 1802, 1805, 1808, 1811, 1814, 1817, 1820, 1823, 1826, \
+    1829, 1832,
+
 #define MH_CLASS_ROWS \
     {0, 0, 0, 0, 0, 0}, \
     {8, 1, 1024, UINT32_C(536870912), 64, 32}, \
