@@ -16,7 +16,7 @@ import sys
 
 # The core, lowest first. A layer includes itself and what stands to its left.
 CORE_ORDER = ["base", "sys", "meta", "page", "scav", "specials", "heap",
-              "prof", "gc", "api"]
+              "prof", "gc", "api", "override"]
 CORE_ALIAS = {"gc_none": "gc"}
 
 SEAMS = {"os.h", "os_thread.h", "os_tls.h", "os_info.h", "target.h"}
@@ -106,7 +106,7 @@ def core_may_include(layer, source, target, to):
             return None
         return f"{layer} may not include {to}, a higher layer ({target})"
     if to == "public":
-        return (None if layer == "core/api" else
+        return (None if layer in ("core/api", "core/override") else
                 f"only core/api includes public headers ({target})")
     return f"{layer} may not include {target}"
 
@@ -162,7 +162,8 @@ def system_include_fault(layer, source, name):
         allowed = name in C_TYPES
     elif layer == "seam":
         allowed = name in C_PURE
-    elif layer == "core/api" and base.startswith("override_"):
+    elif layer == "core/override" or (layer == "core/api"
+                                      and base.startswith("override_")):
         allowed = name in C_PURE | OVERRIDE_HEADERS
     elif layer.startswith("core/"):
         allowed = name in C_PURE
