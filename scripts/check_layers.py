@@ -44,10 +44,10 @@ C_ALL = C_PURE | {"assert.h", "ctype.h", "locale.h", "math.h", "setjmp.h",
                   "signal.h", "stdio.h", "stdlib.h", "time.h"}
 ELF_HEADERS = {"elf.h", "gelf.h", "libelf.h", "dwarf.h"}
 TOOL_LIBRARIES = re.compile(r"(json-c|elfutils)/|json\.h$|ncurses\.h$")
-# `heapctl run` starts a program and waits for it; nothing else in the tools
-# talks to the system but through target.h.
-PROCESS_HEADERS = {"fcntl.h", "poll.h", "spawn.h", "unistd.h", "sys/mman.h",
-                   "sys/stat.h", "sys/types.h", "sys/wait.h"}
+# `heapctl run` starts a program and waits for it, and the terminal has a
+# width; nothing else in the tools talks to the system but through target.h.
+PROCESS_HEADERS = {"fcntl.h", "poll.h", "spawn.h", "unistd.h", "sys/ioctl.h",
+                   "sys/mman.h", "sys/stat.h", "sys/types.h", "sys/wait.h"}
 
 # The allocation symbols are declared by libc in these.
 OVERRIDE_HEADERS = {"stdlib.h", "malloc.h"}
@@ -56,11 +56,11 @@ OS_NAMES = re.compile(
     r"\b(_?_?WIN32(__)?|_?WIN64|__MINGW\w+__|__CYGWIN__|_?_?linux(__)?|"
     r"__gnu_linux__|__ANDROID__|__APPLE__|__MACH__|TARGET_OS_\w+|_AIX\w*|"
     r"_?_?unix(__)?|__(Free|Net|Open)BSD__|__DragonFly__|__sun|__HAIKU__|"
-    r"__wasi__|__wasm\w*__|__EMSCRIPTEN__|__GLIBC__|__BIONIC__)\b")
+    r"__wasi__|__EMSCRIPTEN__|__GLIBC__|__BIONIC__)\b")
 COMPILER_NAMES = re.compile(
     r"\b(__GNUC__|__clang__|_MSC_VER|__has_(feature|builtin|attribute)|"
     r"__SANITIZE_\w+__|__(x86_64|amd64|i386|aarch64|arm|mips|powerpc|"
-    r"powerpc64|s390x|riscv)__|__riscv|_M_(X64|IX86|ARM64))\b")
+    r"powerpc64|s390x|riscv)__|__riscv|__wasm\w*__|_M_(X64|IX86|ARM64))\b")
 COMPILER_HOME = {"core/base/attr.h", "core/base/bits.h", "core/base/atomic.h"}
 
 CONDITIONAL = re.compile(r"^\s*#\s*(if|ifdef|ifndef|elif)\b(.*)")
