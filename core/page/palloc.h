@@ -71,7 +71,8 @@ MH_NODISCARD enum mh_status mh_palloc_init(struct mh_palloc *p,
 
 // mh_palloc_grow gives the allocator the pages [base, base + npages), free and
 // released. The range need not be aligned to chunks; ranges may come in any
-// order and touch, and runs then join. MH_NO_MEMORY leaves p as it was.
+// order and touch, and runs then join. No range lies in the first 64 pages of
+// the address space, and none is given twice. MH_NO_MEMORY leaves p as it was.
 MH_NODISCARD enum mh_status mh_palloc_grow(struct mh_palloc *p, uintptr_t base,
                                            size_t npages);
 

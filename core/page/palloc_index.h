@@ -60,9 +60,9 @@ MH_NODISCARD enum mh_status
 mh_palloc_index_reserve(struct mh_palloc_index *index,
                         struct mh_persistent *mem, size_t extra);
 
-// mh_palloc_index_insert adds n chunks that follow each other in memory and in
-// address, for which room was reserved, and brings the tree up to date. It
-// returns the slot of the first. The addresses must be new.
+// mh_palloc_index_insert adds n chunks without free pages that follow each other
+// in memory and in address, for which room was reserved, and brings the tree up
+// to date. It returns the slot of the first. The addresses must be new.
 size_t mh_palloc_index_insert(struct mh_palloc_index *index,
                               struct mh_palloc_chunk *chunks, size_t n);
 
@@ -86,8 +86,8 @@ uintptr_t mh_palloc_index_address(const struct mh_palloc_index *index,
 void mh_palloc_index_update(struct mh_palloc_index *index, size_t first,
                             size_t last);
 
-// mh_palloc_index_rebuild recomputes all summaries from slot `first` on.
-void mh_palloc_index_rebuild(struct mh_palloc_index *index, size_t first);
+// mh_palloc_index_rebuild recomputes all summaries.
+void mh_palloc_index_rebuild(struct mh_palloc_index *index);
 
 // mh_palloc_index_find is the lowest position >= from where a run of npages
 // free pages begins, or MH_PALLOC_NONE.

@@ -1,0 +1,91 @@
+// palloc_sum.c - summaries of pages, from bitmaps and from other summaries.
+
+#include "core/page/palloc_sum.h"
+
+#include "core/base/assert.h"
+#include "core/base/bits.h"
+#include "core/page/palloc_bits.h"
+
+static uint32_t max_of(uint32_t a, uint32_t b) {
+    return a > b ? a : b;
+}
+
+// longest_inside is the longest run of set bits of word if that is longer than
+// known, else known. Only what could raise the answer is looked at, so a chunk
+// whose longest run is found early costs a few operations per further word.
+static uint32_t longest_inside(uint64_t word, uint32_t known) {
+    if (known >= 64) {
+        return known;
+    }
+    uint64_t starts = mh_palloc_bits_run_starts(word, known + 1);
+    while (starts != 0) {
+        known++;
+        starts &= starts >> 1; // starts of runs one longer
+    }
+    return known;
+}
+
+struct mh_palloc_sum mh_palloc_sum_of(const uint64_t *alloc) {
+    struct mh_palloc_sum sum = {0, 0, 0};
+    uint32_t run = 0; // free pages right before the current word
+    bool any_allocated = false;
+
+    for (unsigned w = 0; w < MH_CHUNK_WORDS; w++) {
+        uint64_t word = alloc[w];
+        if (word == 0) {
+            run += 64;
+            continue;
+        }
+        run += mh_ctz64(word);
+        if (!any_allocated) {
+            sum.start = run;
+            any_allocated = true;
+        }
+        sum.longest = max_of(sum.longest, run);
+        run = mh_clz64(word);
+    }
+    if (!any_allocated) {
+        return (struct mh_palloc_sum){run, run, run};
+    }
+    sum.end = run;
+    sum.longest = max_of(sum.longest, run);
+
+    // Runs across words are known by now; those within one word remain.
+    for (unsigned w = 0; w < MH_CHUNK_WORDS; w++) {
+        if (alloc[w] != ~UINT64_C(0)) {
+            sum.longest = longest_inside(~alloc[w], sum.longest);
+        }
+    }
+    return sum;
+}
+
+struct mh_palloc_sum mh_palloc_sum_merge(const struct mh_palloc_sum *sums,
+                                         size_t n, uint32_t pages) {
+    struct mh_palloc_sum sum = {0, 0, 0};
+    uint32_t run = 0; // free pages right before the current stretch
+    bool any_allocated = false;
+
+    for (size_t i = 0; i < n; i++) {
+        MH_ASSERT(sums[i].longest <= pages);
+        run += sums[i].start;
+        if (sums[i].start == pages) {
+            continue;
+        }
+        if (!any_allocated) {
+            sum.start = run;
+            any_allocated = true;
+        }
+        sum.longest = max_of(sum.longest, max_of(run, sums[i].longest));
+        run = sums[i].end;
+    }
+    if (!any_allocated) {
+        sum.start = run;
+    }
+    sum.end = run;
+    sum.longest = max_of(sum.longest, run);
+    return sum;
+}
+
+bool mh_palloc_sum_equal(struct mh_palloc_sum a, struct mh_palloc_sum b) {
+    return a.start == b.start && a.longest == b.longest && a.end == b.end;
+}
