@@ -11,8 +11,9 @@
 //   - takes a base aligned to page_size and a non-zero multiple of page_size,
 //     unless it names a stricter granularity;
 //   - reports 0 or a native code (errno, or GetLastError on Windows);
-//   - on failure may have converted a prefix of the range, so the caller must
-//     assume the weaker of the two states for all of it;
+//   - on failure leaves the states as they were: a range that was to gain
+//     access may have gained it in part, one that was to lose its contents may
+//     have lost them, and a later call on the same range must still work;
 //   - leaves errno as it found it, because free must;
 //   - allocates nothing, takes no mheap lock and calls no stdio, because it
 //     runs underneath malloc.

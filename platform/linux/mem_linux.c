@@ -9,10 +9,8 @@
 // that maps its arenas front to back keeps few mappings.
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/atomic.h"
@@ -96,24 +94,8 @@ struct mh_os_err mh_os_move(void *from, void *to, size_t size) {
     return mh_posix_done(at == MAP_FAILED ? -1 : 0, saved);
 }
 
-// Only files of memory have seals, so asking for them tells such a file from
-// whatever else may have the inherited number.
 struct mh_os_err mh_os_map_shared(int fd, size_t size, void **base_out) {
-    int saved = errno;
-    struct stat file;
-
-    if (fcntl(fd, F_GET_SEALS) < 0 || fstat(fd, &file) != 0) {
-        return mh_posix_done(-1, saved);
-    }
-    if (file.st_size < 0 || (uint64_t)file.st_size < size) {
-        return (struct mh_os_err){EOVERFLOW};
-    }
-    void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (base == MAP_FAILED) {
-        return mh_posix_done(-1, saved);
-    }
-    *base_out = base;
-    return mh_posix_done(0, saved);
+    return mh_posix_map_shared(fd, size, base_out);
 }
 
 void mh_os_set_lazy(bool lazy) {

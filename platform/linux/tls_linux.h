@@ -1,25 +1,8 @@
 // tls_linux.h - the calling thread's cache pointer on Linux.
-//
-// Initial-exec: one load from the thread pointer plus a constant, no call and
-// no allocation, also in a preloaded library (the loader sets aside static
-// room for objects that are there at start). core/heap defines the variable.
 
 #ifndef MHEAP_PLATFORM_LINUX_TLS_LINUX_H
 #define MHEAP_PLATFORM_LINUX_TLS_LINUX_H
 
-#include "core/base/attr.h"
-
-struct mh_cache;
-
-extern MH_THREAD_LOCAL struct mh_cache *mh_tls_cache
-    __attribute__((visibility("hidden")));
-
-static inline struct mh_cache *mh_tls_get(void) {
-    return mh_tls_cache;
-}
-
-static inline void mh_tls_set(struct mh_cache *cache) {
-    mh_tls_cache = cache;
-}
+#include "platform/posix/posix_tls.h"
 
 #endif // MHEAP_PLATFORM_LINUX_TLS_LINUX_H

@@ -1,13 +1,14 @@
 // posix_util.h - what the backends of POSIX systems share.
 //
-// Static functions only: each backend compiles its own copy, and none of them
-// keeps state. Calls that POSIX makes cancellation points (open, read, write)
-// are not made here but by the backend, which may know a way around that.
+// Static functions without state: each backend compiles its own copy. Reading
+// and writing are not here: POSIX makes them cancellation points, and each
+// backend may know its own way around that.
 
 #ifndef MHEAP_PLATFORM_POSIX_POSIX_UTIL_H
 #define MHEAP_PLATFORM_POSIX_POSIX_UTIL_H
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -15,6 +16,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -56,6 +58,34 @@ static inline struct mh_os_err mh_posix_unmap(void *base, size_t size) {
     int saved = errno;
 
     return mh_posix_done(munmap(base, size), saved);
+}
+
+// mh_posix_map_shared maps an inherited file for writing. Where the system has
+// seals, only files of memory have them, and asking tells such a file from
+// whatever else may have the inherited number.
+static inline struct mh_os_err mh_posix_map_shared(int fd, size_t size,
+                                                   void **base_out) {
+    int saved = errno;
+    struct stat file;
+
+#ifdef F_GET_SEALS
+    if (fcntl(fd, F_GET_SEALS) < 0) {
+        return mh_posix_done(-1, saved);
+    }
+#endif
+    if (fstat(fd, &file) != 0) {
+        return mh_posix_done(-1, saved);
+    }
+    if (!S_ISREG(file.st_mode) || file.st_size < 0 ||
+        (uint64_t)file.st_size < size) {
+        return (struct mh_os_err){EINVAL};
+    }
+    void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (base == MAP_FAILED) {
+        return mh_posix_done(-1, saved);
+    }
+    *base_out = base;
+    return mh_posix_done(0, saved);
 }
 
 // ENOMEM covers memory, address space, the number of mappings and, where it is

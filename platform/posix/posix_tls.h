@@ -1,0 +1,26 @@
+// posix_tls.h - the calling thread's cache pointer where the compiler and the
+// loader have thread-local variables.
+//
+// Initial-exec: one load from the thread pointer plus a constant, no call and
+// no allocation, also in a preloaded library (the loader sets aside static
+// room for objects that are there at start). core/heap defines the variable.
+
+#ifndef MHEAP_PLATFORM_POSIX_POSIX_TLS_H
+#define MHEAP_PLATFORM_POSIX_POSIX_TLS_H
+
+#include "core/base/attr.h"
+
+struct mh_cache;
+
+extern MH_THREAD_LOCAL struct mh_cache *mh_tls_cache
+    __attribute__((visibility("hidden")));
+
+static inline struct mh_cache *mh_tls_get(void) {
+    return mh_tls_cache;
+}
+
+static inline void mh_tls_set(struct mh_cache *cache) {
+    mh_tls_cache = cache;
+}
+
+#endif // MHEAP_PLATFORM_POSIX_POSIX_TLS_H

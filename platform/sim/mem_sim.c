@@ -1,0 +1,430 @@
+// mem_sim.c - the memory calls of the simulated OS.
+//
+// Each call locks the simulator, asks the plan of failure, checks the state of
+// every page, does to real memory what the system in force would do, and
+// records the new states. A range that the contract of os.h allows and one call
+// of the system does not (Windows: one reservation per call) is walked piece by
+// piece, as a backend for that system has to.
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "core/base/bits.h"
+#include "platform/os.h"
+#include "platform/posix/posix_util.h"
+#include "platform/sim/sim_state.h"
+
+// Pages that become Prepared get one of three fates in runs of this many.
+enum { FATE_PAGES = 16 };
+
+// Of one unused, so many pages are overwritten; the rest go back to the host,
+// so that giving up gigabytes does not cost touching them.
+enum { JUNK_PAGES_MAX = 1024 };
+
+enum { JUNK_BYTE = 0x5a };
+
+static const struct mh_os_err fine = {0};
+
+static struct mh_os_err refuse(unsigned kind, int code) {
+    return (struct mh_os_err){mh_sim_refused(kind, code)};
+}
+
+// demand ends the process unless the rule of a move allows every page.
+static void demand(enum mh_sys_op op, void *base, size_t size) {
+    const struct mh_rule *rule = &mh_rules[op];
+    size_t page_size = mh_sim_traits_now()->page_size;
+    uintptr_t at = (uintptr_t)base;
+    uintptr_t limit = at + size;
+
+    if (size == 0 || ((at | size) & (page_size - 1)) != 0 || limit < at) {
+        mh_sim_broken(rule->name, at, "not whole pages");
+    }
+    while (at < limit) {
+        size_t run;
+        unsigned char *page = mh_sim_page(at, limit, &run);
+        for (size_t i = 0; i < run; i++) {
+            unsigned state = page[i] & MH_SIM_STATE;
+            if ((rule->from & MH_IN(state)) == 0) {
+                mh_sim_broken(rule->name, at + i * page_size,
+                              "page in a state the rule forbids");
+            }
+        }
+        at += run * page_size;
+    }
+}
+
+// piece is how much of [base, base + size) one call of the system may cover: up
+// to the start of the next reservation where calls must not span two.
+static size_t piece(void *base, size_t size) {
+    const struct mh_sim_traits *traits = mh_sim_traits_now();
+    uintptr_t first = (uintptr_t)base;
+    uintptr_t limit = first + size;
+    uintptr_t at = first;
+
+    while (traits->per_reservation && at < limit) {
+        size_t run;
+        unsigned char *page = mh_sim_page(at, limit, &run);
+        for (size_t i = 0; i < run; i++) {
+            uintptr_t here = at + i * traits->page_size;
+            if (here != first && (page[i] & MH_SIM_START) != 0) {
+                return here - first;
+            }
+        }
+        at += run * traits->page_size;
+    }
+    return size;
+}
+
+static void protect(void *base, size_t size, int protection) {
+    if (!mh_os_ok(mh_posix_protect(base, size, protection))) {
+        mh_sim_broken("mprotect", (uintptr_t)base, "the host refused");
+    }
+}
+
+static void discard(void *base, size_t size) {
+    int saved = errno;
+
+    (void)madvise(base, size, MADV_DONTNEED);
+    errno = saved;
+}
+
+// host_map gets real memory at the hint or, when that is taken or NULL, at a
+// multiple of align anywhere. NULL when the host has none.
+static void *host_map(void *hint, size_t size, int protection, size_t align) {
+    size_t padded = size + align;
+    void *base = NULL;
+
+    if (hint != NULL &&
+        mh_os_ok(mh_posix_map(hint, size, protection, MAP_NORESERVE, &base))) {
+        if (base == hint) {
+            return base;
+        }
+        (void)mh_posix_unmap(base, size);
+    }
+    if (padded < size || !mh_os_ok(mh_posix_map(NULL, padded, protection,
+                                                MAP_NORESERVE, &base))) {
+        return NULL;
+    }
+    char *middle = (char *)mh_align_up((uintptr_t)base, align);
+    size_t head = (size_t)(middle - (char *)base);
+    if (head > 0) {
+        (void)mh_posix_unmap(base, head);
+    }
+    if (align > head) {
+        (void)mh_posix_unmap(middle + size, align - head);
+    }
+    return middle;
+}
+
+static void record_new(void *base, size_t size, enum mh_state state) {
+    mh_sim_set(base, size, state, 0);
+    mh_sim_set(base, mh_sim_traits_now()->page_size, state, MH_SIM_START);
+}
+
+static struct mh_os_err alloc_locked(size_t size, void **base_out) {
+    const struct mh_sim_traits *traits = mh_sim_traits_now();
+    int code = mh_sim_attempt(MH_OP_alloc);
+
+    if (code != 0) {
+        return (struct mh_os_err){code};
+    }
+    if (!mh_sim_room_for_space(size)) {
+        return refuse(MH_OP_alloc, traits->out_of_memory);
+    }
+    if (!mh_sim_room_for_commit(size)) {
+        return refuse(MH_OP_alloc, traits->out_of_commit);
+    }
+    void *base =
+        host_map(NULL, size, PROT_READ | PROT_WRITE, traits->reserve_align);
+    if (base == NULL) {
+        return refuse(MH_OP_alloc, traits->out_of_memory);
+    }
+    demand(MH_OP_alloc, base, size);
+    record_new(base, size, MH_READY);
+    *base_out = base;
+    return fine;
+}
+
+static struct mh_os_err reserve_locked(void *hint, size_t size,
+                                       void **base_out) {
+    const struct mh_sim_traits *traits = mh_sim_traits_now();
+    int code = mh_sim_attempt(MH_OP_reserve);
+
+    if (code != 0) {
+        return (struct mh_os_err){code};
+    }
+    if ((((uintptr_t)hint | size) & (traits->reserve_align - 1)) != 0) {
+        mh_sim_broken("reserve", (uintptr_t)hint, "not aligned for it");
+    }
+    if (mh_sim_hints_refused()) {
+        hint = NULL;
+    }
+    if (!mh_sim_room_for_space(size)) {
+        return refuse(MH_OP_reserve, traits->out_of_memory);
+    }
+    void *base = host_map(hint, size, PROT_NONE, traits->reserve_align);
+    if (base == NULL) {
+        return refuse(MH_OP_reserve, traits->out_of_memory);
+    }
+    demand(MH_OP_reserve, base, size);
+    record_new(base, size, MH_RESERVED);
+    *base_out = base;
+    return fine;
+}
+
+static struct mh_os_err map_piece(void *base, size_t size) {
+    if (!mh_sim_traits_now()->prepared_traps) {
+        protect(base, size, PROT_READ | PROT_WRITE);
+    }
+    mh_sim_set(base, size, MH_PREPARED, 0);
+    return fine;
+}
+
+// clear_junk makes pages that carry the pattern of a system that promises
+// zeroes zero again.
+static void clear_junk(void *base, size_t size) {
+    size_t page_size = mh_sim_traits_now()->page_size;
+    uintptr_t limit = (uintptr_t)base + size;
+    uintptr_t junk = 0; // start of a run of such pages, or 0
+
+    for (uintptr_t at = (uintptr_t)base; at < limit; at += page_size) {
+        size_t run;
+        bool is_junk = (*mh_sim_page(at, limit, &run) & MH_SIM_JUNK) != 0;
+        if (is_junk && junk == 0) {
+            junk = at;
+        } else if (!is_junk && junk != 0) {
+            discard((void *)junk, at - junk);
+            junk = 0;
+        }
+    }
+    if (junk != 0) {
+        discard((void *)junk, limit - junk);
+    }
+}
+
+static struct mh_os_err used_piece(void *base, size_t size) {
+    const struct mh_sim_traits *traits = mh_sim_traits_now();
+
+    if (!mh_sim_room_for_commit(mh_sim_count(base, size, MH_PREPARED))) {
+        return refuse(MH_OP_used, traits->out_of_commit);
+    }
+    protect(base, size, PROT_READ | PROT_WRITE);
+    clear_junk(base, size);
+    mh_sim_set(base, size, MH_READY, 0);
+    return fine;
+}
+
+// forfeit decides what a run of pages holds from now on. Where zeroes are
+// promised the pattern lies there only while the pages are Prepared.
+static void forfeit(void *base, size_t size) {
+    enum { ZERO, OLD, JUNK, NFATES };
+
+    if (mh_sim_traits_now()->comeback == MH_SIM_ZEROES) {
+        memset(base, JUNK_BYTE, size);
+        mh_sim_set(base, size, MH_PREPARED, MH_SIM_JUNK);
+        return;
+    }
+    unsigned fate = (unsigned)(mh_sim_random() % NFATES);
+    if (fate == ZERO) {
+        discard(base, size);
+    } else if (fate == JUNK) {
+        memset(base, (int)(mh_sim_random() & 0xff), size);
+    }
+    mh_sim_set(base, size, MH_PREPARED, 0);
+}
+
+static struct mh_os_err unused_piece(void *base, size_t size) {
+    const struct mh_sim_traits *traits = mh_sim_traits_now();
+    size_t step = FATE_PAGES * traits->page_size;
+    size_t rich = JUNK_PAGES_MAX * traits->page_size;
+    char *at = base;
+    char *limit = at + (size < rich ? size : rich);
+
+    for (; at < limit; at += step) {
+        size_t left = (size_t)(limit - at);
+        forfeit(at, left < step ? left : step);
+    }
+    if (size > rich) {
+        discard(limit, size - rich);
+        mh_sim_set(limit, size - rich, MH_PREPARED, 0);
+    }
+    if (traits->prepared_traps) {
+        protect(base, size, PROT_NONE);
+    }
+    return fine;
+}
+
+static struct mh_os_err fault_piece(void *base, size_t size) {
+    if (mh_sim_traits_now()->fault_discards) {
+        discard(base, size);
+    }
+    protect(base, size, PROT_NONE);
+    mh_sim_set(base, size, MH_RESERVED, 0);
+    return fine;
+}
+
+// spoil does what a call that fails half-way may do, see os.h: some of the
+// range has gained access, or lost what it held.
+static void spoil(enum mh_sys_op op, void *base, size_t size) {
+    size_t page_size = mh_sim_traits_now()->page_size;
+    size_t part = mh_sim_random() % (size / page_size + 1) * page_size;
+
+    if (part == 0) {
+        return;
+    }
+    if (op == MH_OP_unused || op == MH_OP_fault) {
+        if (mh_sim_count(base, part, MH_READY) == part) {
+            discard(base, part);
+        }
+    } else if (op == MH_OP_used && mh_sim_room_for_commit(part)) {
+        protect(base, part, PROT_READ | PROT_WRITE);
+    }
+}
+
+// convert is the shape of map, used, unused and fault.
+static struct mh_os_err convert(enum mh_sys_op op, void *base, size_t size,
+                                struct mh_os_err (*one)(void *, size_t)) {
+    struct mh_os_err err = fine;
+    char *at = base;
+
+    mh_sim_lock();
+    demand(op, base, size);
+    while (size > 0 && mh_os_ok(err)) {
+        size_t part = piece(at, size);
+        int code = mh_sim_attempt((unsigned)op);
+        if (code != 0) {
+            spoil(op, at, part);
+            err.code = code;
+        } else {
+            err = one(at, part);
+        }
+        at += part;
+        size -= part;
+    }
+    mh_sim_unlock();
+    return err;
+}
+
+struct mh_os_err mh_os_alloc(size_t size, void **base_out) {
+    mh_sim_lock();
+    struct mh_os_err err = alloc_locked(size, base_out);
+    mh_sim_unlock();
+    return err;
+}
+
+// Windows refuses a hint that is taken, so its backend asks again without one.
+struct mh_os_err mh_os_reserve(void *hint, size_t size, void **base_out) {
+    mh_sim_lock();
+    struct mh_os_err err = reserve_locked(hint, size, base_out);
+    mh_sim_unlock();
+    return err;
+}
+
+struct mh_os_err mh_os_map(void *base, size_t size) {
+    return convert(MH_OP_map, base, size, map_piece);
+}
+
+struct mh_os_err mh_os_used(void *base, size_t size) {
+    return convert(MH_OP_used, base, size, used_piece);
+}
+
+struct mh_os_err mh_os_unused(void *base, size_t size) {
+    return convert(MH_OP_unused, base, size, unused_piece);
+}
+
+struct mh_os_err mh_os_fault(void *base, size_t size) {
+    return convert(MH_OP_fault, base, size, fault_piece);
+}
+
+// is_reservation: the range is one whole reservation.
+static bool is_reservation(void *base, size_t size) {
+    uintptr_t limit = (uintptr_t)base + size;
+    size_t page_size = mh_sim_traits_now()->page_size;
+    size_t run;
+    unsigned first = *mh_sim_page((uintptr_t)base, limit, &run);
+    unsigned next = *mh_sim_page(limit, limit + page_size, &run);
+
+    return (first & MH_SIM_START) != 0 && piece(base, size) == size &&
+           ((next & MH_SIM_START) != 0 || (next & MH_SIM_STATE) == MH_NONE);
+}
+
+static struct mh_os_err free_locked(void *base, size_t size) {
+    const struct mh_sim_traits *traits = mh_sim_traits_now();
+    int code = mh_sim_attempt(MH_OP_free);
+
+    if (code != 0) {
+        return (struct mh_os_err){code};
+    }
+    demand(MH_OP_free, base, size);
+    if (!traits->partial_free && !is_reservation(base, size)) {
+        return refuse(MH_OP_free, traits->bad_argument);
+    }
+    if (!mh_os_ok(mh_posix_unmap(base, size))) {
+        return refuse(MH_OP_free, traits->out_of_memory);
+    }
+    mh_sim_set(base, size, MH_NONE, 0);
+    return fine;
+}
+
+struct mh_os_err mh_os_free(void *base, size_t size) {
+    mh_sim_lock();
+    struct mh_os_err err = free_locked(base, size);
+    mh_sim_unlock();
+    return err;
+}
+
+static struct mh_os_err move_locked(void *from, void *to, size_t size) {
+    const struct mh_sim_traits *traits = mh_sim_traits_now();
+    int code = mh_sim_attempt(MH_SIM_MOVE);
+
+    if (code != 0) {
+        return (struct mh_os_err){code};
+    }
+    if (!traits->can_move) {
+        return refuse(MH_SIM_MOVE, traits->bad_argument);
+    }
+    if (mh_sim_count(from, size, MH_READY) != size ||
+        mh_sim_count(to, size, MH_READY) != size) {
+        mh_sim_broken("move", (uintptr_t)from, "a page is not ready");
+    }
+    memcpy(to, from, size);
+    discard(from, size);
+    return fine;
+}
+
+struct mh_os_err mh_os_move(void *from, void *to, size_t size) {
+    mh_sim_lock();
+    struct mh_os_err err = move_locked(from, to, size);
+    mh_sim_unlock();
+    return err;
+}
+
+struct mh_os_err mh_os_map_shared(int fd, size_t size, void **base_out) {
+    mh_sim_lock();
+    struct mh_os_err err = {mh_sim_attempt(MH_SIM_MAP_SHARED)};
+    mh_sim_unlock();
+    return mh_os_ok(err) ? mh_posix_map_shared(fd, size, base_out) : err;
+}
+
+void mh_os_hugepage(void *base, size_t size) {
+    (void)base;
+    (void)size;
+}
+
+void mh_os_nohugepage(void *base, size_t size) {
+    (void)base;
+    (void)size;
+}
+
+void mh_os_name(void *base, size_t size, const char *name) {
+    (void)base;
+    (void)size;
+    (void)name;
+}
+
+bool mh_os_err_is_oom(struct mh_os_err err) {
+    const struct mh_sim_traits *traits = mh_sim_traits_now();
+
+    return err.code == traits->out_of_memory ||
+           err.code == traits->out_of_commit || mh_posix_is_oom(err.code);
+}

@@ -1,0 +1,145 @@
+// pages_sim.c - the simulator's page table.
+//
+// A root of leaves of one byte per page. Leaves come straight from the host, so
+// that the table can be used under malloc; they are never given back.
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "core/base/fmt.h"
+#include "platform/posix/posix_util.h"
+#include "platform/sim/sim_state.h"
+
+enum {
+    LEAF_SHIFT = 18, // log2 of the pages of a leaf
+    LEAF_PAGES = 1 << LEAF_SHIFT,
+    ROOT_LEAVES = 1 << 18, // covers 48 bits of address in 4 KiB pages
+};
+
+static unsigned char *root[ROOT_LEAVES];
+static uint64_t bytes[MH_NSTATES];
+
+void mh_sim_broken(const char *move, uintptr_t address, const char *what) {
+    char buf[160];
+    struct mh_text text = mh_text_start(buf, sizeof(buf));
+
+    mh_text_str(&text, "mheap: sim: ");
+    mh_text_str(&text, move);
+    mh_text_str(&text, ": ");
+    mh_text_str(&text, what);
+    mh_text_str(&text, ": base=");
+    mh_text_hex(&text, address);
+    mh_text_str(&text, "\n");
+    if (write(STDERR_FILENO, buf, text.len) < 0) {
+        _exit(128 + SIGABRT);
+    }
+    mh_posix_abort();
+}
+
+static unsigned char *leaf_at(uintptr_t page) {
+    size_t index = page >> LEAF_SHIFT;
+
+    if (index >= ROOT_LEAVES) {
+        mh_sim_broken("page table", page, "address too wide");
+    }
+    if (root[index] == NULL) {
+        void *leaf = mmap(NULL, LEAF_PAGES, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (leaf == MAP_FAILED) {
+            mh_sim_broken("page table", page, "the host is out of memory");
+        }
+        root[index] = leaf;
+    }
+    return root[index];
+}
+
+unsigned char *mh_sim_page(uintptr_t address, uintptr_t limit,
+                           size_t *run_out) {
+    size_t page_size = mh_sim_traits_now()->page_size;
+    uintptr_t page = address / page_size;
+    uintptr_t at = page % LEAF_PAGES;
+    size_t run = LEAF_PAGES - at;
+    size_t wanted = (limit - address + page_size - 1) / page_size;
+
+    *run_out = run < wanted ? run : wanted;
+    return leaf_at(page) + at;
+}
+
+void mh_sim_set(void *base, size_t size, enum mh_state state, unsigned flags) {
+    size_t page_size = mh_sim_traits_now()->page_size;
+    uintptr_t at = (uintptr_t)base;
+    uintptr_t limit = at + size;
+
+    while (at < limit) {
+        size_t run;
+        unsigned char *page = mh_sim_page(at, limit, &run);
+        for (size_t i = 0; i < run; i++) {
+            unsigned start = state == MH_NONE ? 0 : page[i] & MH_SIM_START;
+            bytes[page[i] & MH_SIM_STATE] -= page_size;
+            page[i] = (unsigned char)(start | flags | state);
+        }
+        bytes[state] += run * page_size;
+        at += run * page_size;
+    }
+}
+
+size_t mh_sim_count(void *base, size_t size, enum mh_state state) {
+    size_t page_size = mh_sim_traits_now()->page_size;
+    uintptr_t at = (uintptr_t)base;
+    uintptr_t limit = at + size;
+    size_t n = 0;
+
+    while (at < limit) {
+        size_t run;
+        unsigned char *page = mh_sim_page(at, limit, &run);
+        for (size_t i = 0; i < run; i++) {
+            n += (page[i] & MH_SIM_STATE) == (unsigned)state;
+        }
+        at += run * page_size;
+    }
+    return n * page_size;
+}
+
+static void free_leaf(size_t index) {
+    size_t page_size = mh_sim_traits_now()->page_size;
+    unsigned char *leaf = root[index];
+
+    for (size_t i = 0; i < LEAF_PAGES; i++) {
+        if ((leaf[i] & MH_SIM_STATE) != MH_NONE) {
+            uintptr_t page = ((uintptr_t)index << LEAF_SHIFT) + i;
+            (void)munmap((void *)(page * page_size), page_size);
+        }
+    }
+    memset(leaf, 0, LEAF_PAGES);
+}
+
+void mh_sim_free_all(void) {
+    for (size_t i = 0; i < ROOT_LEAVES; i++) {
+        if (root[i] != NULL) {
+            free_leaf(i);
+        }
+    }
+    memset(bytes, 0, sizeof(bytes));
+}
+
+uint64_t mh_sim_bytes_locked(enum mh_state state) {
+    return bytes[state];
+}
+
+uint64_t mh_sim_bytes(enum mh_state state) {
+    mh_sim_lock();
+    uint64_t n = mh_sim_bytes_locked(state);
+    mh_sim_unlock();
+    return n;
+}
+
+enum mh_state mh_sim_state_of(const void *address) {
+    size_t run;
+
+    mh_sim_lock();
+    unsigned state =
+        *mh_sim_page((uintptr_t)address, (uintptr_t)address + 1, &run) &
+        MH_SIM_STATE;
+    mh_sim_unlock();
+    return (enum mh_state)state;
+}

@@ -1,0 +1,298 @@
+// plan_sim.c - which system the simulator is, and what it refuses.
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/atomic.h"
+#include "platform/os_info.h"
+#include "platform/posix/posix_util.h"
+#include "platform/sim/sim_state.h"
+
+// Windows's codes, as Microsoft's "System Error Codes" reference lists them.
+enum {
+    WINDOWS_NOT_ENOUGH_MEMORY = 8,
+    WINDOWS_INVALID_PARAMETER = 87,
+    WINDOWS_COMMITMENT_LIMIT = 1455,
+};
+
+static const struct mh_sim_traits personalities[MH_SIM_NOS] = {
+    // mmap(2), madvise(2) and mremap(2) of the Linux man-pages project.
+    [MH_SIM_LINUX] = {.name = "linux",
+                      .page_size = 4096,
+                      .reserve_align = 4096,
+                      .huge_page_size = 2 << 20,
+                      .partial_free = true,
+                      .can_move = true,
+                      .fault_discards = true,
+                      .comeback = MH_SIM_ZEROES,
+                      .out_of_memory = ENOMEM,
+                      .out_of_commit = ENOMEM,
+                      .bad_argument = EINVAL},
+    // A page of Apple silicon. madvise(2) of macOS says of MADV_FREE that the
+    // pages may be reused, and promises nothing about what they then hold.
+    [MH_SIM_DARWIN] = {.name = "darwin",
+                       .page_size = 16384,
+                       .reserve_align = 16384,
+                       .partial_free = true,
+                       .fault_discards = true,
+                       .comeback = MH_SIM_ANYTHING,
+                       .out_of_memory = ENOMEM,
+                       .out_of_commit = ENOMEM,
+                       .bad_argument = EINVAL},
+    // Microsoft's VirtualAlloc reference: reserving rounds to the allocation
+    // granularity; committing a page that is committed already is no failure;
+    // committed memory is zero at first, and charged against the paging files.
+    // The VirtualFree reference: MEM_RELEASE takes the base that VirtualAlloc
+    // returned and the whole of it; MEM_DECOMMIT leaves pages that trap.
+    [MH_SIM_WINDOWS] = {.name = "windows",
+                        .page_size = 4096,
+                        .reserve_align = 65536,
+                        .commit_charged = true,
+                        .prepared_traps = true,
+                        .fault_discards = true,
+                        .per_reservation = true,
+                        .comeback = MH_SIM_ZEROES,
+                        .out_of_memory = WINDOWS_NOT_ENOUGH_MEMORY,
+                        .out_of_commit = WINDOWS_COMMITMENT_LIMIT,
+                        .bad_argument = WINDOWS_INVALID_PARAMETER},
+    // IBM's AIX documentation: mmap with MAP_FIXED over a mapping fails unless
+    // XPG_SUS_ENV is set, so fault is mprotect and keeps the pages; madvise is
+    // documented as having no effect, so unused gives nothing back.
+    [MH_SIM_AIX] = {.name = "aix",
+                    .page_size = 65536,
+                    .reserve_align = 65536,
+                    .partial_free = true,
+                    .comeback = MH_SIM_ANYTHING,
+                    .out_of_memory = ENOMEM,
+                    .out_of_commit = ENOMEM,
+                    .bad_argument = EINVAL},
+};
+
+// Everything a test can set. Guarded by the lock.
+static struct {
+    bool started;
+    enum mh_sim_os os;
+    struct mh_sim_traits traits;
+    bool refuse_hints, secure;
+    size_t commit_limit, space_limit;
+    uint64_t clock, seed;
+    uint64_t fail_nth, fail_from; // calls to go; 0 when there is no such plan
+    unsigned fail_kinds;          // bits
+    unsigned fail_rate;
+    int fail_code;
+    uint64_t calls[MH_SIM_NCALLS], failures[MH_SIM_NCALLS];
+} sim;
+
+static uint64_t holder; // process id of the lock's holder, or 0
+
+static void become(enum mh_sim_os os) {
+    memset(&sim, 0, sizeof(sim));
+    sim.os = os;
+    sim.traits = personalities[os];
+    sim.seed = 1;
+    // release: pairs with the acquire in mh_sim_traits_now.
+    MH_STORE_RELEASE(&sim.started, true);
+}
+
+static void start(void) {
+    const char *name = getenv("MHEAP_SIM");
+    enum mh_sim_os os = MH_SIM_LINUX;
+
+    for (unsigned i = 0; name != NULL && i < MH_SIM_NOS; i++) {
+        if (strcmp(name, personalities[i].name) == 0) {
+            os = (enum mh_sim_os)i;
+        }
+    }
+    if (name != NULL && strcmp(name, personalities[os].name) != 0) {
+        mh_sim_broken("MHEAP_SIM", 0, "no such system");
+    }
+    become(os);
+}
+
+void mh_sim_lock(void) {
+    uint64_t me = mh_os_process_id();
+    uint64_t seen = 0;
+
+    // acquire: pairs with the release in mh_sim_unlock.
+    while (!MH_CAS_ACQ_REL(&holder, &seen, me)) {
+        if (seen == me) {
+            MH_PAUSE();
+            seen = 0;
+        }
+    }
+    if (!sim.started) {
+        start();
+    }
+}
+
+void mh_sim_unlock(void) {
+    MH_STORE_RELEASE(&holder, 0);
+}
+
+void mh_sim_become(enum mh_sim_os os) {
+    mh_sim_lock();
+    mh_sim_free_all();
+    become(os);
+    mh_sim_unlock();
+}
+
+enum mh_sim_os mh_sim_os_now(void) {
+    mh_sim_lock();
+    enum mh_sim_os os = sim.os;
+    mh_sim_unlock();
+    return os;
+}
+
+// Without the lock: traits change only before memory exists.
+const struct mh_sim_traits *mh_sim_traits_now(void) {
+    // acquire: pairs with the release in become.
+    if (!MH_LOAD_ACQUIRE(&sim.started)) {
+        mh_sim_lock();
+        mh_sim_unlock();
+    }
+    return &sim.traits;
+}
+
+void mh_sim_set_page_size(size_t page_size) {
+    mh_sim_lock();
+    sim.traits.page_size = page_size;
+    if (sim.traits.reserve_align < page_size) {
+        sim.traits.reserve_align = page_size;
+    }
+    mh_sim_unlock();
+}
+
+// SETTER(name, type, field) defines mh_sim_NAME(TYPE value).
+#define SETTER(name, type, field)    \
+    void mh_sim_##name(type value) { \
+        mh_sim_lock();               \
+        sim.field = value;           \
+        mh_sim_unlock();             \
+    }
+
+SETTER(set_seed, uint64_t, seed)
+SETTER(refuse_hints, bool, refuse_hints)
+SETTER(limit_commit, size_t, commit_limit)
+SETTER(limit_space, size_t, space_limit)
+SETTER(fail_nth, uint64_t, fail_nth)
+SETTER(fail_from, uint64_t, fail_from)
+SETTER(fail_rate, unsigned, fail_rate)
+SETTER(fail_code, int, fail_code)
+SETTER(set_clock, uint64_t, clock)
+SETTER(set_secure, bool, secure)
+
+void mh_sim_fail_kind(unsigned kind, bool fail) {
+    mh_sim_lock();
+    sim.fail_kinds &= ~(1u << kind);
+    sim.fail_kinds |= (fail ? 1u : 0u) << kind;
+    mh_sim_unlock();
+}
+
+void mh_sim_fail_nothing(void) {
+    mh_sim_lock();
+    sim.fail_nth = 0;
+    sim.fail_from = 0;
+    sim.fail_kinds = 0;
+    sim.fail_rate = 0;
+    sim.fail_code = 0;
+    mh_sim_unlock();
+}
+
+static uint64_t sum_of(const uint64_t *counters, unsigned kind) {
+    uint64_t sum = 0;
+
+    mh_sim_lock();
+    for (unsigned i = 0; i < MH_SIM_NCALLS; i++) {
+        sum += kind == MH_SIM_NCALLS || kind == i ? counters[i] : 0;
+    }
+    mh_sim_unlock();
+    return sum;
+}
+
+uint64_t mh_sim_calls(unsigned kind) {
+    return sum_of(sim.calls, kind);
+}
+
+uint64_t mh_sim_failures(unsigned kind) {
+    return sum_of(sim.failures, kind);
+}
+
+uint64_t mh_sim_random(void) {
+    unsigned char word[sizeof(uint64_t)];
+    uint64_t value;
+
+    mh_posix_stir(sim.seed++, word, sizeof(word));
+    memcpy(&value, word, sizeof(value));
+    return value;
+}
+
+static bool plan_fails(unsigned kind) {
+    bool fails = (sim.fail_kinds & 1u << kind) != 0;
+
+    if (sim.fail_nth > 0 && --sim.fail_nth == 0) {
+        fails = true;
+    }
+    if (sim.fail_from == 1) {
+        fails = true;
+    } else if (sim.fail_from > 1) {
+        sim.fail_from--;
+    }
+    return fails ||
+           (sim.fail_rate > 0 && mh_sim_random() % 1000 < sim.fail_rate);
+}
+
+int mh_sim_refused(unsigned kind, int code) {
+    sim.failures[kind]++;
+    return code;
+}
+
+int mh_sim_attempt(unsigned kind) {
+    sim.calls[kind]++;
+    if (!plan_fails(kind)) {
+        return 0;
+    }
+    return mh_sim_refused(kind, sim.fail_code != 0 ? sim.fail_code
+                                                   : sim.traits.out_of_memory);
+}
+
+static bool fits(size_t limit, uint64_t now, size_t more) {
+    return limit == 0 || (now <= limit && more <= limit - now);
+}
+
+bool mh_sim_room_for_space(size_t size) {
+    return fits(sim.space_limit,
+                mh_sim_bytes_locked(MH_RESERVED) +
+                    mh_sim_bytes_locked(MH_PREPARED) +
+                    mh_sim_bytes_locked(MH_READY),
+                size);
+}
+
+bool mh_sim_room_for_commit(size_t size) {
+    return fits(sim.commit_limit, mh_sim_bytes_locked(MH_READY), size);
+}
+
+bool mh_sim_hints_refused(void) {
+    return sim.refuse_hints;
+}
+
+bool mh_sim_secure(void) {
+    mh_sim_lock();
+    bool secure = sim.secure;
+    mh_sim_unlock();
+    return secure;
+}
+
+uint64_t mh_sim_clock(void) {
+    mh_sim_lock();
+    uint64_t now = sim.clock;
+    mh_sim_unlock();
+    return now;
+}
+
+void mh_os_set_lazy(bool lazy) {
+    mh_sim_lock();
+    if (sim.os == MH_SIM_LINUX) {
+        sim.traits.comeback = lazy ? MH_SIM_ANYTHING : MH_SIM_ZEROES;
+    }
+    mh_sim_unlock();
+}

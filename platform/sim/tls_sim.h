@@ -1,0 +1,9 @@
+// tls_sim.h - the calling thread's cache pointer over the simulated OS, whose
+// threads are the host's.
+
+#ifndef MHEAP_PLATFORM_SIM_TLS_SIM_H
+#define MHEAP_PLATFORM_SIM_TLS_SIM_H
+
+#include "platform/posix/posix_tls.h"
+
+#endif // MHEAP_PLATFORM_SIM_TLS_SIM_H
