@@ -357,6 +357,17 @@ a_failed_phase_fails_the_test_but_hides_no_other() {
     expect "$err" "*failed: lint*"
 }
 
+a_failed_build_ends_the_test() {
+    built_machine
+    stand_in cmake <<<'exit 1'
+    for arguments in "" --fast palloc; do
+        # shellcheck disable=SC2086
+        dev_fed test $arguments
+        expect_status 1
+        expect_no "$out" "*100% tests passed*"
+    done
+}
+
 a_failed_ctest_fails_the_test() {
     built_machine
     touch "$state/ctest_fails"
