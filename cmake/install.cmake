@@ -1,0 +1,35 @@
+# What `cmake --install` puts where, and how other projects find it: the CMake
+# package mheap (cmake/mheap-config.cmake.in) and pkg-config's mheap.pc.
+
+include(CMakePackageConfigHelpers)
+
+set(mheap_installed mheap)
+foreach(target mheap_malloc mheap_malloc_shared)
+    if(TARGET ${target})
+        list(APPEND mheap_installed ${target})
+    endif()
+endforeach()
+
+install(TARGETS ${mheap_installed} EXPORT mheap-targets
+    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+if(TARGET heapctl)
+    install(TARGETS heapctl RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+install(DIRECTORY include/mheap "${PROJECT_BINARY_DIR}/include/mheap"
+    DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+
+set(mheap_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/mheap")
+install(EXPORT mheap-targets NAMESPACE mheap:: DESTINATION ${mheap_package_dir})
+configure_package_config_file(cmake/mheap-config.cmake.in
+    cmake/mheap-config.cmake INSTALL_DESTINATION ${mheap_package_dir})
+write_basic_package_version_file(
+    "${PROJECT_BINARY_DIR}/cmake/mheap-config-version.cmake"
+    COMPATIBILITY SameMajorVersion)
+install(FILES "${PROJECT_BINARY_DIR}/cmake/mheap-config.cmake"
+    "${PROJECT_BINARY_DIR}/cmake/mheap-config-version.cmake"
+    DESTINATION ${mheap_package_dir})
+
+configure_file(cmake/mheap.pc.in mheap.pc @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/mheap.pc"
+    DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
