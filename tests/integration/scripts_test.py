@@ -386,6 +386,7 @@ class StyleTest(ScriptTest):
                  "// 4096 here\nenum { MH_ENTRIES = 4096 };\nint a = 14096;\n")
         self.assert_sound()
         self.write("core/heap/heap.c", SOUND["core/heap/heap.c"])
+        self.add("core/heap/size_class_table.h", "int a = f(4096);\n")
         self.add("inspect/view.h", "int a = f(4096);\n")
         self.assert_sound()
 
