@@ -90,9 +90,8 @@ unsigned mh_hints_next(const struct mh_hints *h, unsigned from, size_t size,
 // system refuses; there is nothing more to do about it.
 static void give_back(void *base, size_t size, enum mh_purpose purpose) {
     struct mh_split was = {.reserved = size};
-    if (mh_sys_free(base, size, was, purpose) != MH_OK) {
-        return;
-    }
+    enum mh_status status = mh_sys_free(base, size, was, purpose);
+    (void)status;
 }
 
 // take_initial cuts a piece from the reservation made at start.
