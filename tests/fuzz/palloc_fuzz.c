@@ -9,6 +9,8 @@
 //
 // Compiled with MH_LIBFUZZER it is a libFuzzer target instead: the first bytes
 // of an input choose the universe, every further eight are one operation.
+//
+// Long because one oracle answers for all operations.
 
 #include <inttypes.h>
 #include <signal.h>
@@ -540,7 +542,7 @@ static struct universe make_universe(uint32_t a, uint32_t b, uint32_t c) {
     u.npages = 64 + a % 8192;
     u.piece = pieces[b % 5];
     if (a % 16 == 15) { // large, so that the tree is four levels high
-        u.npages = (size_t)MH_CHUNK_PAGES * (100 + a % 1024);
+        u.npages = (size_t)MH_CHUNK_PAGES * (100 + a % 600);
         u.piece = 2048;
         u.check_every = 256;
     }
