@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "core/api/fast.h"
 #include "core/base/bits.h"
 #include "core/sys/sys.h"
 #include "mheap/mheap.h"
@@ -24,11 +25,11 @@ MHEAP_API void free_sized(void *p, size_t size);
 MHEAP_API void free_aligned_sized(void *p, size_t align, size_t size);
 
 MHEAP_API void *malloc(size_t size) {
-    return mheap_malloc(size);
+    return mh_fast_malloc(size);
 }
 
 MHEAP_API void free(void *p) {
-    mheap_free(p);
+    mh_fast_free(p, "free");
 }
 
 MHEAP_API void *calloc(size_t n, size_t size) {
