@@ -171,8 +171,11 @@ static int use_linear(void) {
         npieces = kept; // and there as before if it does not
         settle();
         ck_assert(l.base != 0);
+        return served;
     }
-    return served + ok;
+    struct mh_account left = mh_sys_account(MH_FOR_SPANS);
+    ck_assert_uint_eq(left.reserved + left.prepared + left.ready, 0);
+    return served + 1;
 }
 
 // A row like the host's own, with arenas small enough for many reservations.
@@ -331,6 +334,36 @@ START_TEST(when_a_chunk_is_refused_just_enough_is_asked_for) {
 }
 END_TEST
 
+START_TEST(just_enough_is_enough_for_the_alignment_too) {
+    struct mh_persistent p;
+    start_over(_i);
+    size_t page = mh_sys_facts()->page_size;
+    mh_persistent_init(&p, MH_FOR_OTHER);
+    mh_sim_limit_commit(page > 48 * KIB ? page : 48 * KIB);
+
+    ck_assert(from_persistent(&p, 24480, 8192));
+    settle();
+}
+END_TEST
+
+START_TEST(records_come_from_the_rest_of_a_chunk_when_no_other_can_be_had) {
+    struct mh_persistent p;
+    struct mh_fixalloc f;
+    start_over(_i);
+    mh_persistent_init(&p, MH_FOR_OTHER);
+    mh_fixalloc_init(&f, 5000, &p, MH_FIXALLOC_KEEP, NULL, NULL);
+    ck_assert(from_persistent(&p, 52 * KIB, 16)); // leaves 12 KiB
+    mh_sim_limit_commit((size_t)mh_sim_bytes(MH_READY));
+
+    ck_assert(from_fixalloc(&f, 5000));
+    ck_assert(from_fixalloc(&f, 5000));
+    ck_assert(!from_fixalloc(&f, 5000));
+    mh_sim_limit_commit(0);
+    ck_assert(from_fixalloc(&f, 5000));
+    settle();
+}
+END_TEST
+
 START_TEST(a_small_chunk_does_not_displace_a_larger_rest) {
     struct mh_persistent p;
     start_over(_i);
@@ -405,6 +438,10 @@ static Suite *meta_fault_suite(void) {
     TCase *cases = tcase_create("cases");
     add_on_each_system(cases, when_a_chunk_is_refused_just_enough_is_asked_for,
                        1);
+    add_on_each_system(cases, just_enough_is_enough_for_the_alignment_too, 1);
+    add_on_each_system(
+        cases, records_come_from_the_rest_of_a_chunk_when_no_other_can_be_had,
+        1);
     add_on_each_system(cases, a_small_chunk_does_not_displace_a_larger_rest, 1);
     add_on_each_system(
         cases, a_refused_large_request_leaves_its_record_for_the_next, 1);

@@ -166,6 +166,20 @@ START_TEST(what_lies_beyond_the_ready_pages_stays_reserved) {
 }
 END_TEST
 
+START_TEST(alignment_beyond_the_top_of_the_address_space_gives_null) {
+    uintptr_t top = UINTPTR_MAX - 0xffff;
+    struct mh_linear highest = {.base = top,
+                                .next = top + 1,
+                                .ready = top + 0x8000,
+                                .mapped = top + 0x8000,
+                                .limit = top + 0x8000};
+
+    ck_assert_ptr_null(mh_linear_alloc(&highest, 1, (size_t)1 << 20));
+    ck_assert_uint_eq(highest.next, top + 1);
+    ck_assert_ptr_nonnull(mh_linear_alloc(&highest, 1, 16));
+}
+END_TEST
+
 START_TEST(a_size_of_zero_stops_the_program) {
     (void)!mh_linear_alloc(&region, 0, 1);
 }
@@ -191,6 +205,8 @@ static Suite *linear_suite(void) {
 
     TCase *life = tcase_create("life");
     tcase_add_test(life, odd_sizes_are_rounded_up_to_what_can_be_reserved);
+    tcase_add_test(life,
+                   alignment_beyond_the_top_of_the_address_space_gives_null);
     tcase_add_test(life, a_region_that_cannot_be_had_is_empty);
     suite_add_tcase(suite, life);
     return suite;

@@ -149,6 +149,17 @@ START_TEST(everything_handed_out_is_owned) {
 }
 END_TEST
 
+START_TEST(a_chunk_is_owned_to_its_last_byte_and_no_further) {
+    get(1, 1);
+    const struct mh_persistent_chunk *chunk = source.chunks;
+
+    ck_assert(mh_persistent_owns(&source, chunk->base));
+    ck_assert(mh_persistent_owns(&source, chunk->base + chunk->size - 1));
+    ck_assert(!mh_persistent_owns(&source, chunk->base - 1));
+    ck_assert(!mh_persistent_owns(&source, chunk->base + chunk->size));
+}
+END_TEST
+
 START_TEST(nothing_else_is_owned) {
     struct mh_persistent stranger;
     int local = 0;
@@ -275,6 +286,7 @@ static Suite *persistent_suite(void) {
                         0, 14);
     tcase_add_test(memory, requests_share_no_byte);
     tcase_add_test(memory, everything_handed_out_is_owned);
+    tcase_add_test(memory, a_chunk_is_owned_to_its_last_byte_and_no_further);
     tcase_add_test(memory, nothing_else_is_owned);
     tcase_add_test(memory, threads_may_allocate_at_the_same_time);
     suite_add_tcase(suite, memory);
