@@ -9,10 +9,12 @@
 const struct crime crime = {.what = "double free", .times = 1};
 
 static void *object;
+static void *neighbour; // keeps the span from going back to the heap
 
 static void make(void *arg) {
     (void)arg;
     object = malloc(72);
+    neighbour = malloc(72);
 }
 
 void crime_commit(void) {
@@ -20,4 +22,5 @@ void crime_commit(void) {
     crime_in_child();
     free(object);
     free(crime_alias(object));
+    free(neighbour);
 }
