@@ -46,8 +46,9 @@ ELF_HEADERS = {"elf.h", "gelf.h", "libelf.h", "dwarf.h"}
 TOOL_LIBRARIES = re.compile(r"(json-c|elfutils)/|json\.h$|ncurses\.h$")
 # `heapctl run` starts a program and waits for it, and the terminal has a
 # width; nothing else in the tools talks to the system but through target.h.
-PROCESS_HEADERS = {"fcntl.h", "poll.h", "spawn.h", "unistd.h", "sys/ioctl.h",
-                   "sys/mman.h", "sys/stat.h", "sys/types.h", "sys/wait.h"}
+PROCESS_HEADERS = {"fcntl.h", "poll.h", "pwd.h", "spawn.h", "unistd.h",
+                   "sys/ioctl.h", "sys/mman.h", "sys/resource.h", "sys/stat.h",
+                   "sys/types.h", "sys/wait.h"}
 
 # The allocation symbols are declared by libc in these.
 OVERRIDE_HEADERS = {"stdlib.h", "malloc.h"}

@@ -1,0 +1,239 @@
+// attach.c - from what was typed as TARGET to the view of a process.
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/heapctl/heapctl.h"
+#include "tools/heapctl/units.h"
+
+enum { MATCHES_MAX = 64 };
+
+static size_t match_by(const struct mh_target_process *list, size_t n,
+                       const char *name, uint64_t self, size_t *matches,
+                       size_t size, bool whole) {
+    size_t length = strlen(name) + (whole ? 1 : 0);
+    size_t found = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (list[i].pid != self && strncmp(list[i].name, name, length) == 0) {
+            if (found < size) {
+                matches[found] = i;
+            }
+            found++;
+        }
+    }
+    return found;
+}
+
+size_t hc_match(const struct mh_target_process *list, size_t n,
+                const char *name, uint64_t self, size_t *matches, size_t size) {
+    size_t found = match_by(list, n, name, self, matches, size, true);
+
+    return found != 0 ? found
+                      : match_by(list, n, name, self, matches, size, false);
+}
+
+static int several(struct hc_context *ctx, const char *word,
+                   const struct mh_target_process *list, const size_t *matches,
+                   size_t found) {
+    size_t shown = found < MATCHES_MAX ? found : MATCHES_MAX;
+
+    (void)hc_error(ctx, HC_NO_TARGET,
+                   "%s: %zu processes have that name; use a number:", word,
+                   found);
+    for (size_t i = 0; i < shown; i++) {
+        const struct mh_target_process *process = &list[matches[i]];
+        char user[64];
+        (void)fprintf(ctx->err, "  %8" PRIu64 "  %-12s %s\n", process->pid,
+                      hc_user_name(process->uid, user, sizeof(user)),
+                      process->name);
+    }
+    if (shown < found) {
+        (void)fprintf(ctx->err, "  and %zu more\n", found - shown);
+    }
+    return HC_NO_TARGET;
+}
+
+static int find_by_name(struct hc_context *ctx, const char *word) {
+    struct mh_target_process *list = NULL;
+    size_t n = 0, matches[MATCHES_MAX];
+    int status = HC_OK;
+
+    if (mh_target_processes(&list, &n) != MH_TARGET_OK) {
+        return hc_error(ctx, HC_INTERNAL, "%s: processes cannot be listed",
+                        word);
+    }
+    size_t found = hc_match(list, n, word, hc_self(), matches, MATCHES_MAX);
+    if (found == 0) {
+        status =
+            hc_error(ctx, HC_NO_TARGET, "%s: no process of that name", word);
+    } else if (found > 1) {
+        status = several(ctx, word, list, matches, found);
+    } else {
+        ctx->process = list[matches[0]];
+    }
+    free(list);
+    return status;
+}
+
+static int find_by_number(struct hc_context *ctx, const char *word,
+                          uint64_t pid) {
+    enum mh_target_status status = mh_target_process_of(pid, &ctx->process);
+
+    if (status == MH_TARGET_OK) {
+        return HC_OK;
+    }
+    return hc_error(ctx, HC_NO_TARGET, "%s: no such process", word);
+}
+
+// "4242 (webd)", for messages.
+static const char *describe(const struct hc_context *ctx, char text[128]) {
+    (void)snprintf(text, 128, "process %" PRIu64 " (%s)", ctx->process.pid,
+                   ctx->process.name);
+    return text;
+}
+
+static int denied(struct hc_context *ctx) {
+    char name[128], text[4096];
+
+    (void)hc_error(ctx, HC_DENIED, "%s: permission denied",
+                   describe(ctx, name));
+    text[0] = '\0';
+    mh_target_explain(ctx->process.pid, text, sizeof(text));
+    (void)fputs(text, ctx->err);
+    return HC_DENIED;
+}
+
+int hc_view_error(struct hc_context *ctx, enum mh_view_status status) {
+    char name[128];
+    const char *who = describe(ctx, name);
+
+    switch (status) {
+    case MH_VIEW_GONE:
+        return hc_error(ctx, HC_NO_TARGET, "%s: it ended while it was read",
+                        who);
+    case MH_VIEW_DENIED:
+        return denied(ctx);
+    case MH_VIEW_NONE:
+        return hc_error(ctx, HC_NO_MHEAP,
+                        "%s: there is no mheap in it; start it with "
+                        "heapctl run",
+                        who);
+    case MH_VIEW_NEWER:
+        return hc_error(ctx, HC_NO_MHEAP,
+                        "%s: its mheap is of a newer format; use its own "
+                        "heapctl",
+                        who);
+    case MH_VIEW_CORRUPT:
+        return hc_error(ctx, HC_PARTIAL,
+                        "%s: the root record of its mheap makes no sense", who);
+    default:
+        return hc_error(ctx, HC_INTERNAL, "%s: %s", who,
+                        mh_view_status_name(status));
+    }
+}
+
+static int open_target(struct hc_context *ctx) {
+    enum mh_target_status status =
+        mh_target_open(ctx->process.pid, &ctx->target);
+
+    switch (status) {
+    case MH_TARGET_OK:
+        return HC_OK;
+    case MH_TARGET_GONE:
+        return hc_view_error(ctx, MH_VIEW_GONE);
+    case MH_TARGET_DENIED:
+        return denied(ctx);
+    case MH_TARGET_NO_MEMORY:
+        return hc_view_error(ctx, MH_VIEW_NO_MEMORY);
+    default:
+        return hc_view_error(ctx, MH_VIEW_FAILED);
+    }
+}
+
+// A process can have more than one mheap, each with memory of its own. Showing
+// one and keeping silent about the others would mislead.
+static void mention_others(struct hc_context *ctx,
+                           const struct mh_view_root *roots, size_t n) {
+    for (size_t i = 1; i < n; i++) {
+        if (roots[i].used && ctx->options.root == 0) {
+            (void)hc_error(ctx, HC_OK,
+                           "note: there is another mheap in use, of %s; see "
+                           "it with --root 0x%" PRIx64,
+                           roots[i].file, roots[i].address);
+        }
+    }
+}
+
+static int open_view(struct hc_context *ctx, bool residency) {
+    struct mh_view_root *roots = calloc(MH_VIEW_MAX_ROOTS, sizeof(*roots));
+    struct mh_view *view = NULL;
+    size_t nroots = 0;
+
+    if (roots == NULL) {
+        return hc_view_error(ctx, MH_VIEW_NO_MEMORY);
+    }
+    enum mh_view_status status = mh_view_find(ctx->target, roots, &nroots);
+    if (status == MH_VIEW_OK) {
+        struct mh_view_options options = {
+            .root =
+                ctx->options.root != 0 ? ctx->options.root : roots[0].address,
+            .residency = residency,
+        };
+        status = mh_view_open(ctx->target, &options, &view);
+    }
+    if (status == MH_VIEW_OK) {
+        ctx->view = view;
+        mention_others(ctx, roots, nroots);
+    }
+    free(roots);
+    return status == MH_VIEW_OK ? HC_OK : hc_view_error(ctx, status);
+}
+
+int hc_attach(struct hc_context *ctx, const char *word, bool residency) {
+    uint64_t pid;
+    int status;
+
+    ctx->target_word = word;
+    status = hc_parse_count(word, &pid) ? find_by_number(ctx, word, pid)
+                                        : find_by_name(ctx, word);
+    if (status == HC_OK) {
+        status = open_target(ctx);
+    }
+    if (status == HC_OK) {
+        status = open_view(ctx, residency);
+    }
+    if (status != HC_OK) {
+        hc_detach(ctx);
+    }
+    return status;
+}
+
+void hc_detach(struct hc_context *ctx) {
+    if (ctx->view != NULL) {
+        // The view is ours; only the verbs see it as constant.
+        mh_view_close((struct mh_view *)ctx->view);
+        ctx->view = NULL;
+    }
+    if (ctx->target != NULL) {
+        mh_target_close(ctx->target);
+        ctx->target = NULL;
+    }
+}
+
+int hc_report_findings(struct hc_context *ctx) {
+    const struct mh_view *view = ctx->view;
+
+    (void)fflush(ctx->out);
+    for (size_t i = 0; i < view->nfindings; i++) {
+        const struct mh_finding *finding = &view->findings[i];
+        (void)fprintf(ctx->err, "heapctl: %s: 0x%" PRIx64 ": %s\n",
+                      finding->code, finding->address, finding->text);
+    }
+    if (view->findings_total > view->nfindings) {
+        (void)fprintf(ctx->err, "heapctl: findings: %" PRIu64 " more\n",
+                      view->findings_total - view->nfindings);
+    }
+    return view->partial ? HC_PARTIAL : HC_OK;
+}
