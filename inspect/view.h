@@ -295,6 +295,7 @@ struct mh_view {
     uint64_t unstable_bytes; // of them, as last seen
     uint64_t retried;        // spans read more than once
     uint64_t process_resident;  // bytes resident in the whole process
+    uint64_t swapped;           // bytes of mheap in swap
     uint64_t reads, read_bytes; // what it took
     uint64_t elapsed_ns;
 

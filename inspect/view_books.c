@@ -1,0 +1,184 @@
+// view_books.c - the library's own books, and where its metadata lies.
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "inspect/reader.h"
+
+enum { MAX_PIECES = 1 << 20 }; // of one list of metadata
+
+static void name_book(struct mh_view_book *book, size_t i) {
+    static const char *const names[] = {"heap",    "spans", "caches",
+                                        "profile", "gc",    "other"};
+
+    if (i < sizeof(names) / sizeof(names[0])) {
+        snprintf(book->name, sizeof(book->name), "%s", names[i]);
+    } else {
+        snprintf(book->name, sizeof(book->name), "purpose %u",
+                 (unsigned)i & 0xff);
+    }
+}
+
+static void read_books(struct mh_reader *reader) {
+    const struct mheap_inspect_root *is = &reader->root.is;
+    struct mh_view *view = reader->view;
+    size_t n = (size_t)is->npurposes;
+    size_t size = mh_schema_size(&reader->root.schema, MH_S_account);
+    char *records = mh_reader_alloc(reader, n, size);
+
+    view->books = mh_reader_alloc(reader, n, sizeof(*view->books));
+    if (records == NULL || view->books == NULL || n == 0 ||
+        !mh_source_read(&reader->source, is->books, records, n * size)) {
+        mh_reader_unread(reader, "the books", is->books);
+        free(records);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const char *at = records + i * size;
+        struct mh_view_book *book = &view->books[i];
+        name_book(book, i);
+        book->reserved = mh_reader_get(reader, MH_F_account_reserved, at);
+        book->prepared = mh_reader_get(reader, MH_F_account_prepared, at);
+        book->ready = mh_reader_get(reader, MH_F_account_ready, at);
+        book->reserved_peak =
+            mh_reader_get(reader, MH_F_account_reserved_peak, at);
+        book->calls = mh_reader_get(reader, MH_F_account_calls, at);
+        book->failures = mh_reader_get(reader, MH_F_account_failures, at);
+    }
+    view->nbooks = n;
+    free(records);
+}
+
+// Whole system pages: that is what the memory was got in.
+static bool add_metadata(struct mh_reader *reader, uint64_t base,
+                         uint64_t bytes, const char *what) {
+    struct mh_view *view = reader->view;
+    uint64_t page = view->system_page;
+
+    if (bytes == 0 || base > UINT64_MAX - bytes - page) {
+        return false;
+    }
+    uint64_t end = (base + bytes + page - 1) / page * page;
+    base = base / page * page;
+    if (!mh_source_mapped(&reader->source, base, end - base, MH_MAPPED_ANY) ||
+        !mh_reader_grow(reader, &view->metadata, &reader->metadata,
+                        view->nmetadata, sizeof(*view->metadata))) {
+        return false;
+    }
+    view->metadata[view->nmetadata++] = (struct mh_view_metadata){
+        .base = base, .bytes = end - base, .what = what};
+    return true;
+}
+
+// The list only grows at its head and its records never change, so a walk that
+// began somewhere ends; more steps than there can be mappings means a loop.
+static void walk_pieces(struct mh_reader *reader, const void *persistent,
+                        const char *what) {
+    const struct mh_schema *schema = &reader->root.schema;
+    uint64_t at = mh_reader_get(reader, MH_F_persistent_chunks, persistent);
+    unsigned char record[256];
+    size_t size = mh_schema_size(schema, MH_S_persistent_chunk);
+
+    for (size_t steps = 0; at != 0; steps++) {
+        if (steps == MAX_PIECES || size == 0 || size > sizeof(record) ||
+            !mh_source_read(&reader->source, at, record, size) ||
+            !add_metadata(
+                reader,
+                mh_reader_get(reader, MH_F_persistent_chunk_base, record),
+                mh_reader_get(reader, MH_F_persistent_chunk_size, record),
+                what)) {
+            mh_reader_find(reader, "MH0306", at,
+                           "the list of pieces for %s does not end well", what);
+            return;
+        }
+        at = mh_reader_get(reader, MH_F_persistent_chunk_next, record);
+    }
+}
+
+static void add_list(struct mh_reader *reader, uint64_t address,
+                     const char *what) {
+    unsigned char record[512];
+    size_t size = mh_schema_size(&reader->root.schema, MH_S_persistent);
+
+    if (address == 0 || size == 0 || size > sizeof(record)) {
+        return;
+    }
+    if (!mh_source_read(&reader->source, address, record, size)) {
+        mh_reader_unread(reader, "a list of metadata", address);
+        return;
+    }
+    walk_pieces(reader, record, what);
+}
+
+static void add_arena_map(struct mh_reader *reader) {
+    const struct mh_schema *schema = &reader->root.schema;
+    unsigned char record[256];
+    size_t size = mh_schema_size(schema, MH_S_arena_map);
+
+    if (reader->root.is.arena_map == 0 || size == 0 || size > sizeof(record) ||
+        !mh_source_read(&reader->source, reader->root.is.arena_map, record,
+                        size)) {
+        return;
+    }
+    uint64_t count = mh_reader_get(reader, MH_F_arena_map_count, record);
+    uint64_t table = mh_reader_get(reader, MH_F_arena_map_table, record);
+    if (count == 0) {
+        return; // nothing was ever allocated
+    }
+    if (count > UINT64_C(1) << 40 ||
+        !add_metadata(reader, table, count * reader->root.is.pointer_bytes,
+                      "arena map")) {
+        mh_reader_find(reader, "MH0307", table,
+                       "an arena map of %" PRIu64 " entries", count);
+    }
+}
+
+static int by_base(const void *a, const void *b) {
+    const struct mh_view_metadata *x = a, *y = b;
+
+    return x->base < y->base ? -1 : x->base > y->base;
+}
+
+// Each byte once, or the ledger would not add up.
+static void drop_doubles(struct mh_reader *reader) {
+    struct mh_view *view = reader->view;
+    uint64_t limit = 0;
+    size_t kept = 0;
+
+    if (view->nmetadata == 0) {
+        return;
+    }
+    qsort(view->metadata, view->nmetadata, sizeof(*view->metadata), by_base);
+    for (size_t i = 0; i < view->nmetadata; i++) {
+        struct mh_view_metadata metadata = view->metadata[i];
+        if (metadata.base < limit) {
+            mh_reader_find(reader, "MH0308", metadata.base,
+                           "two pieces of metadata share 0x%" PRIx64,
+                           metadata.base);
+            continue;
+        }
+        limit = metadata.base + metadata.bytes;
+        view->metadata[kept++] = metadata;
+    }
+    view->nmetadata = kept;
+}
+
+void mh_reader_books(struct mh_reader *reader) {
+    const struct mh_schema *schema = &reader->root.schema;
+    const struct mh_view *view = reader->view;
+
+    read_books(reader);
+    for (size_t i = 0; i < view->narenas; i++) {
+        (void)add_metadata(reader, view->arenas[i].record,
+                           view->arenas[i].metadata_bytes, "arena");
+    }
+    add_list(reader, reader->root.is.records, "records");
+    if (mh_schema_has(schema, MH_F_heaps_caches)) {
+        add_list(reader,
+                 reader->root.is.heaps + schema->rows[MH_F_heaps_caches].offset,
+                 "caches");
+    }
+    add_arena_map(reader);
+    drop_doubles(reader);
+}

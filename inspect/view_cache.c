@@ -1,0 +1,165 @@
+// view_cache.c - reading the registry of thread caches.
+//
+// A cache is read up to its arrays of slots: the pointers in them are not
+// needed, and many of their pages were never touched.
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "inspect/decode.h"
+#include "inspect/reader.h"
+
+// The array of a class stands behind those of the classes before it, each of
+// which is one word longer than its capacity.
+static void read_bins(struct mh_reader *reader, struct mh_view_cache *cache,
+                      const char *bytes) {
+    const struct mh_schema *schema = &reader->root.schema;
+    const struct mh_view *view = reader->view;
+    const struct mh_schema_row *slots = &schema->rows[MH_F_cache_slots];
+    uint64_t bottom = cache->address + slots->offset;
+
+    for (size_t i = 0; i < view->nclasses; i++) {
+        struct mh_view_bin *bin = &cache->bins[i];
+        const void *at = mh_schema_at(schema, MH_F_cache_bins, bytes, i);
+        uint64_t top = mh_reader_get(reader, MH_F_bin_top, at);
+        uint64_t fill = (top - bottom) / slots->width;
+        if (top >= bottom && fill <= view->classes[i].cache_slots) {
+            bin->fill = (uint32_t)fill;
+        } else if (cache->state == MH_VIEW_CACHE_IN_USE ||
+                   cache->state == MH_VIEW_CACHE_SIDE) {
+            mh_reader_find(reader, "MH0202", cache->address,
+                           "bin %zu of cache %" PRIu32 " ends outside itself",
+                           i, cache->id);
+        }
+        cache->fill_objects += bin->fill;
+        cache->fill_bytes += (uint64_t)bin->fill * view->classes[i].slot_size;
+        if (mh_schema_has(schema, MH_F_cache_counts)) {
+            at = mh_schema_at(schema, MH_F_cache_counts, bytes, i);
+            bin->taken = mh_reader_get(reader, MH_F_bin_count_taken, at);
+            bin->given = mh_reader_get(reader, MH_F_bin_count_given, at);
+            bin->drained = mh_reader_get(reader, MH_F_bin_count_drained, at);
+        }
+        bottom += ((uint64_t)view->classes[i].cache_slots + 1) * slots->width;
+    }
+}
+
+static void read_page_cache(struct mh_reader *reader,
+                            struct mh_view_cache *cache, const char *bytes) {
+    const void *pages =
+        mh_schema_at(&reader->root.schema, MH_F_cache_pages, bytes, 0);
+    uint64_t block = UINT64_C(64) << reader->view->page_shift;
+
+    cache->page_base = mh_reader_get(reader, MH_F_page_cache_base, pages);
+    cache->pages_free = mh_reader_get(reader, MH_F_page_cache_free, pages);
+    // Two words that change together are copied one after the other; what is
+    // not free is not released either.
+    cache->pages_released =
+        mh_reader_get(reader, MH_F_page_cache_released, pages) &
+        cache->pages_free;
+    if (cache->page_base % block != 0) {
+        mh_reader_find(reader, "MH0203", cache->address,
+                       "the pages of cache %" PRIu32 " begin at 0x%" PRIx64,
+                       cache->id, cache->page_base);
+        cache->page_base = cache->pages_free = cache->pages_released = 0;
+    }
+}
+
+static bool read_cache(struct mh_reader *reader, uint64_t address, size_t i,
+                       char *bytes) {
+    const struct mh_schema *schema = &reader->root.schema;
+    struct mh_view *view = reader->view;
+    struct mh_view_cache *cache = &view->caches[view->ncaches];
+
+    if (!mh_source_read(&reader->source, address, bytes,
+                        schema->rows[MH_F_cache_slots].offset)) {
+        mh_reader_find(reader, "MH0201", address,
+                       "thread cache %zu cannot be read", i);
+        return false;
+    }
+    *cache = (struct mh_view_cache){
+        .address = address,
+        .thread = mh_reader_get(reader, MH_F_cache_thread, bytes),
+        .id = (uint32_t)mh_reader_get(reader, MH_F_cache_id, bytes),
+        .state = (uint32_t)mh_reader_get(reader, MH_F_cache_state, bytes),
+        .generation =
+            (uint32_t)mh_reader_get(reader, MH_F_cache_generation, bytes),
+        .heap = UINT32_MAX,
+        .bins =
+            mh_reader_alloc(reader, view->nclasses, sizeof(struct mh_view_bin)),
+    };
+    if (cache->bins == NULL) {
+        return false;
+    }
+    if (cache->id != i || cache->state > MH_VIEW_CACHE_NOBODY) {
+        mh_reader_find(reader, "MH0201", address,
+                       "thread cache %zu says that it is %" PRIu32
+                       " in state %" PRIu32,
+                       i, cache->id, cache->state);
+        free(cache->bins);
+        return false;
+    }
+    if (cache->state == MH_VIEW_CACHE_FREE) {
+        cache->thread = 0;
+    }
+    // Which heap: its address now, its number once heaps are read.
+    uint64_t heap = mh_reader_get(reader, MH_F_cache_heap, bytes);
+    for (size_t h = 0; h < view->nheaps; h++) {
+        if (view->heaps[h].address == heap) {
+            cache->heap = view->heaps[h].id;
+        }
+    }
+    read_bins(reader, cache, bytes);
+    read_page_cache(reader, cache, bytes);
+    view->ncaches++;
+    return true;
+}
+
+static void read_table(struct mh_reader *reader, uint64_t table, size_t count) {
+    const struct mh_schema *schema = &reader->root.schema;
+    struct mh_view *view = reader->view;
+    size_t width = reader->root.is.pointer_bytes;
+    char *pointers = mh_reader_alloc(reader, count, width);
+    char *bytes =
+        mh_reader_alloc(reader, schema->rows[MH_F_cache_slots].offset, 1);
+
+    view->caches = mh_reader_alloc(reader, count, sizeof(*view->caches));
+    if (pointers != NULL && bytes != NULL && view->caches != NULL &&
+        count != 0) {
+        if (!mh_source_read(&reader->source, table, pointers, count * width)) {
+            mh_reader_unread(reader, "the table of thread caches", table);
+            count = 0;
+        }
+        for (size_t i = 0; i < count; i++) {
+            uint64_t address =
+                mh_decode(pointers + i * width, width, reader->root.big_endian);
+            if (address != 0) {
+                (void)read_cache(reader, address, i, bytes);
+            }
+        }
+    }
+    free(pointers);
+    free(bytes);
+}
+
+void mh_reader_caches(struct mh_reader *reader) {
+    const struct mh_schema *schema = &reader->root.schema;
+    unsigned char head[256];
+    size_t size = mh_schema_size(schema, MH_S_caches);
+
+    if (size > sizeof(head) ||
+        !mh_source_read(&reader->source, reader->root.is.caches, head, size)) {
+        mh_reader_unread(reader, "the registry of thread caches",
+                         reader->root.is.caches);
+        return;
+    }
+    uint64_t count = mh_reader_get(reader, MH_F_caches_count, head);
+    if (count > MH_VIEW_MAX_CACHES) {
+        mh_reader_find(reader, "MH0401", reader->root.is.caches,
+                       "%" PRIu64 " thread caches", count);
+        reader->view->partial = true;
+        count = MH_VIEW_MAX_CACHES;
+    }
+    read_table(reader, mh_reader_get(reader, MH_F_caches_table, head),
+               (size_t)count);
+}
