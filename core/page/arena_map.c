@@ -1,0 +1,51 @@
+// arena_map.c - from an address to the metadata of its arena.
+
+#include "core/page/arena_map.h"
+
+#include "core/base/assert.h"
+
+struct mh_arena_map mh_arena_map;
+
+// The table is zeroed memory that is only touched where arenas are, so a full
+// one costs address space, not memory.
+static struct mh_arena **make_table(uintptr_t count) {
+    return mh_sys_alloc(count * sizeof(struct mh_arena *), MH_FOR_OTHER);
+}
+
+enum mh_status mh_arena_map_init(uintptr_t base, uintptr_t full, uintptr_t near,
+                                 uintptr_t few) {
+    MH_CHECK(mh_arena_map.count == 0);
+    MH_CHECK(few > 0 && few <= full);
+
+    struct mh_arena **table = make_table(full);
+    uintptr_t bias = base;
+    uintptr_t count = full;
+    if (table == NULL) {
+        table = make_table(few);
+        count = few;
+        // `near` is where the first arena is wanted; leave room on both sides,
+        // for the system may put arenas below the hint.
+        uintptr_t number = (near - base) >> MH_ARENA_SHIFT;
+        uintptr_t first = number > few / 2 ? number - few / 2 : 0;
+        bias = base + (first << MH_ARENA_SHIFT);
+    }
+    if (table == NULL) {
+        return MH_NO_MEMORY;
+    }
+    mh_arena_map.table = table;
+    mh_arena_map.bias = bias;
+    MH_STORE_RELEASE(&mh_arena_map.count, count);
+    return MH_OK;
+}
+
+bool mh_arena_map_covers(uintptr_t base) {
+    return (base - mh_arena_map.bias) >> MH_ARENA_SHIFT < mh_arena_map.count;
+}
+
+void mh_arena_map_set(uintptr_t base, struct mh_arena *arena) {
+    MH_CHECK(mh_arena_map_covers(base));
+    uintptr_t number = (base - mh_arena_map.bias) >> MH_ARENA_SHIFT;
+    MH_CHECK(mh_arena_map.table[number] == NULL);
+    // release: pairs with mh_arena_of; the record is complete before.
+    MH_STORE_RELEASE(&mh_arena_map.table[number], arena);
+}
