@@ -217,9 +217,7 @@ bool mh_palloc_extend(struct mh_palloc *p, uintptr_t base, size_t npages,
     uintptr_t last = base + ((uintptr_t)(npages - 1) << MH_PAGE_SHIFT);
     MH_CHECK(npages > 0 && last >= base);
 
-    if (last > UINTPTR_MAX - MH_PAGE_SIZE) {
-        return false; // nothing lies behind the last page there is
-    }
+    // Behind the last page of all comes address 0, which is no heap's.
     return mh_palloc_take(p, last + MH_PAGE_SIZE, extra, released_out);
 }
 
@@ -296,8 +294,8 @@ struct wanted {
 };
 
 // last_idle_run is the highest run of free, unreleased pages of a chunk below
-// limit as mh_palloc_find_scavengable describes it. It returns its length, or 0;
-// *any_out says whether there is any such page below limit at all.
+// limit as mh_palloc_find_scavengable describes it. It returns its length, or
+// 0; *any_out says whether there is any such page below limit at all.
 static unsigned last_idle_run(const struct mh_palloc_chunk *chunk,
                               unsigned limit, struct wanted wanted,
                               unsigned *first_out, bool *any_out) {

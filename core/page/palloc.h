@@ -16,7 +16,8 @@
 //   P4  Slots ascend; exactly one hole stands between chunks that do not touch,
 //       none elsewhere; first and last slot are chunks.
 //   P5  The table for readers lists every chunk of the slots, and no other.
-//   P6  A summary of level 0 is the summary of its chunk; a hole offers nothing.
+//   P6  A summary of level 0 is the summary of its chunk; a hole offers
+//       nothing.
 //   P7  A node above is the summary of the nodes below it.
 //   P8  free_pages, released_pages and total_pages are what the bitmaps count.
 //   P9  No free page lies below the search hint.
@@ -77,9 +78,10 @@ MH_NODISCARD enum mh_status mh_palloc_grow(struct mh_palloc *p, uintptr_t base,
                                            size_t npages);
 
 // mh_palloc_alloc takes the lowest run of npages that begins at a multiple of
-// align_pages pages (a power of two; 1 for anywhere) and returns its address, or
-// 0 when there is none. *released_out is how many of the pages were released:
-// the caller makes exactly these Ready, and they count as released no longer.
+// align_pages pages (a power of two; 1 for anywhere) and returns its address,
+// or 0 when there is none. *released_out is how many of the pages were
+// released: the caller makes exactly these Ready, and they count as released no
+// longer.
 MH_NODISCARD uintptr_t mh_palloc_alloc(struct mh_palloc *p, size_t npages,
                                        size_t align_pages,
                                        size_t *released_out);
@@ -100,6 +102,11 @@ MH_NODISCARD bool mh_palloc_extend(struct mh_palloc *p, uintptr_t base,
 // It stops the program when one of them is free already.
 void mh_palloc_free(struct mh_palloc *p, uintptr_t base, size_t npages);
 
+// mh_palloc_undo takes back what mh_palloc_alloc, _take or _extend has just
+// done for exactly these pages, because they could not be made Ready: those
+// that were released are so again.
+void mh_palloc_undo(struct mh_palloc *p, uintptr_t base, size_t npages);
+
 // mh_palloc_released is how many pages of the range are free and released.
 size_t mh_palloc_released(const struct mh_palloc *p, uintptr_t base,
                           size_t npages);
@@ -110,11 +117,11 @@ void mh_palloc_mark_released(struct mh_palloc *p, uintptr_t base,
                              size_t npages);
 
 // mh_palloc_find_scavengable is the highest run of free pages that are not
-// released, wholly below the address `below` (UINTPTR_MAX for all). Its base and
-// length are multiples of min_pages, the system's page size in heap pages (a
-// power of two up to MH_CHUNK_PAGES; 1 where system pages are not larger), and
-// its length is at most max_pages, rounded down to min_pages and not below it.
-// It never crosses a chunk border. 0 when there is none. Continue with the
+// released, wholly below the address `below` (UINTPTR_MAX for all). Its base
+// and length are multiples of min_pages, the system's page size in heap pages
+// (a power of two up to MH_CHUNK_PAGES; 1 where system pages are not larger),
+// and its length is at most max_pages, rounded down to min_pages and not below
+// it. It never crosses a chunk border. 0 when there is none. Continue with the
 // returned address as `below`. The pages stay free: the caller keeps the lock
 // until they are given back and marked, or takes them first (mh_palloc_take).
 MH_NODISCARD uintptr_t mh_palloc_find_scavengable(struct mh_palloc *p,

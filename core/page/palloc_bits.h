@@ -24,6 +24,9 @@ struct mh_palloc_chunk {
     uint64_t alloc[MH_CHUNK_WORDS];
     uint64_t released[MH_CHUNK_WORDS];
     uint64_t ours[MH_CHUNK_WORDS];
+    // Of the allocated pages, those that were released when they were taken:
+    // what mh_palloc_undo goes back to. Means nothing for other pages.
+    uint64_t was_released[MH_CHUNK_WORDS];
 };
 
 // Pages of one chunk, or of many.
@@ -33,8 +36,8 @@ struct mh_palloc_counts {
     uint64_t released; // of the free ones, given back
 };
 
-// In all functions below `words` are MH_CHUNK_WORDS words and [first, first + n)
-// lies within the chunk. Answers of MH_CHUNK_PAGES mean "none".
+// In all functions below `words` are MH_CHUNK_WORDS words and [first, first +
+// n) lies within the chunk. Answers of MH_CHUNK_PAGES mean "none".
 
 // mh_palloc_bits_set and mh_palloc_bits_clear change n bits from first on.
 void mh_palloc_bits_set(uint64_t *words, unsigned first, unsigned n);
