@@ -42,6 +42,11 @@ bool mh_os_is_secure(void);
 // mh_os_process_id names this process; it changes in the child of a fork.
 uint64_t mh_os_process_id(void);
 
+// mh_os_publish makes the root record findable from outside where the system
+// needs a call for that; where the program's file already says where it is (an
+// ELF note), the call only keeps that file in the link.
+void mh_os_publish(const void *root);
+
 // mh_os_write_error writes to standard error with one system call, keeping
 // errno. Failure is ignored: there is nobody to tell.
 void mh_os_write_error(const char *text, size_t size);

@@ -1,8 +1,8 @@
 // target.h - reading another process.
 //
 // Used by inspect only; no part of the library. Every call copies bytes out of
-// the target without stopping it. Addresses are the target's, so they are 64-bit
-// numbers, never pointers.
+// the target without stopping it. Addresses are the target's, so they are
+// 64-bit numbers, never pointers.
 
 #ifndef MHEAP_PLATFORM_TARGET_H
 #define MHEAP_PLATFORM_TARGET_H

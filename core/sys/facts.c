@@ -76,6 +76,10 @@ uint64_t mh_sys_process_id(void) {
     return mh_os_process_id();
 }
 
+void mh_sys_publish(const void *root) {
+    mh_os_publish(root);
+}
+
 void mh_sys_random(void *buffer, size_t size) {
     mh_os_entropy(buffer, size);
 }

@@ -32,7 +32,8 @@ void mh_unlock(struct mh_lock *lock);
 // takes all locks of a rank in a fixed order.
 void mh_lock_same(struct mh_lock *lock);
 
-// mh_lock_reset frees a lock in the child of a fork, where its waiters are gone.
+// mh_lock_reset frees a lock in the child of a fork, where its waiters are
+// gone.
 void mh_lock_reset(struct mh_lock *lock);
 
 // mh_lock_is_held: somebody holds it. For assertions.

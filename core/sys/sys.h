@@ -10,8 +10,8 @@
 // of the page size (reserve: of reserve_align); a caller that breaks this is
 // stopped with a message in every build. A call that the system refuses is a
 // value: MH_NO_MEMORY when something ran out, MH_REFUSED for any other reason
-// (Linux gives pages that the program has locked in memory back to nobody, say).
-// The books then say what still holds. errno is kept throughout.
+// (Linux gives pages that the program has locked in memory back to nobody,
+// say). The books then say what still holds. errno is kept throughout.
 
 #ifndef MHEAP_CORE_SYS_SYS_H
 #define MHEAP_CORE_SYS_SYS_H
@@ -110,9 +110,9 @@ MH_NODISCARD enum mh_status mh_sys_free(void *base, size_t size,
                                         struct mh_split was,
                                         enum mh_purpose purpose);
 
-// mh_sys_move moves pages of the heap without copying; both ranges are Ready before and
-// after, and `from` reads as zero afterwards. MH_REFUSED where the system
-// cannot; then nothing moved.
+// mh_sys_move moves pages of the heap without copying; both ranges are Ready
+// before and after, and `from` reads as zero afterwards. MH_REFUSED where the
+// system cannot; then nothing moved.
 MH_NODISCARD enum mh_status mh_sys_move(void *from, void *to, size_t size);
 
 // mh_sys_map_shared maps an inherited memory file; NULL when it is not one. The
@@ -127,8 +127,8 @@ void mh_sys_hugepage(void *base, size_t size);
 void mh_sys_nohugepage(void *base, size_t size);
 
 // mh_sys_account reads the books of one purpose, or of all together for
-// MH_NPURPOSES. Each figure is exact; figures of different moments may mix while
-// other threads run.
+// MH_NPURPOSES. Each figure is exact; figures of different moments may mix
+// while other threads run.
 struct mh_account mh_sys_account(enum mh_purpose purpose);
 
 // mh_sys_books are the live counters behind mh_sys_account, for readers
@@ -143,6 +143,9 @@ uint64_t mh_sys_process_id(void);
 
 // mh_sys_random fills size bytes (at most 256) that a stranger cannot predict.
 void mh_sys_random(void *buffer, size_t size);
+
+// mh_sys_publish makes the root record findable from outside.
+void mh_sys_publish(const void *root);
 
 // mh_sys_say writes one message to standard error without allocating.
 void mh_sys_say(const char *text, size_t size);

@@ -1,9 +1,9 @@
 // note_linux.c - the ELF note that leads a reader to the root record.
 //
 // The note is data of the same link unit as the record, so the distance between
-// the two is known at link time: no relocation is left, it reads the same in the
-// file and in memory, in a PIE, a shared library and a static program. It is a
-// section of its own that is loaded, so strip and --gc-sections keep it.
+// the two is known at link time: no relocation is left, it reads the same in
+// the file and in memory, in a PIE, a shared library and a static program. It
+// is a section of its own that is loaded, so strip and --gc-sections keep it.
 
 #include <stdint.h>
 

@@ -45,6 +45,10 @@ uint64_t mh_os_process_id(void) {
     return (uint64_t)getpid();
 }
 
+void mh_os_publish(const void *root) {
+    (void)root; // a simulated process is read through its own memory
+}
+
 void mh_os_write_error(const char *text, size_t size) {
     int saved = errno;
 

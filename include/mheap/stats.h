@@ -1,0 +1,81 @@
+// stats.h - where the memory is, in numbers.
+
+#ifndef MHEAP_STATS_H
+#define MHEAP_STATS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mheap/export.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct mheap;
+
+// One size class of one heap. used + cached + free + pending is what its spans
+// can hold.
+struct mheap_class_stats {
+    uint64_t slot_bytes; // bytes of one slot
+    uint64_t spans;      // in use
+    uint64_t slots;      // in those spans
+    uint64_t used;       // slots the program has
+    uint64_t cached;     // slots in thread caches
+    uint64_t free;       // free slots in spans
+    uint64_t pending;    // freed by other threads, not yet seen by the owner
+};
+
+// Bytes unless said otherwise. Counters that end in _total only ever grow.
+struct mheap_stats {
+    uint64_t in_use_bytes;    // used slots * slot size, and large objects
+    uint64_t in_use_objects;  // objects the program has
+    uint64_t cached_bytes;    // in thread caches
+    uint64_t span_free_bytes; // free and pending slots in spans
+    uint64_t tail_bytes;      // span ends no slot fits into
+    uint64_t manual_bytes;    // mheap_pages_alloc
+    uint64_t free_page_bytes; // pages that hold nothing and are kept Ready
+    uint64_t released_bytes;  // pages that hold nothing and are given back
+    uint64_t large_objects;   // of over 32 KiB
+    uint64_t large_bytes;
+    uint64_t spans;
+    uint64_t caches;         // thread caches in use
+    uint64_t metadata_bytes; // the library's own records, Ready
+    uint64_t reserved_bytes; // by state, everything the library has mapped
+    uint64_t prepared_bytes;
+    uint64_t ready_bytes;
+    uint64_t mapped_peak_bytes; // the three together, at most ever
+    uint64_t bad_frees_total;
+    uint64_t os_calls_total;
+    uint64_t os_failures_total; // system calls refused
+    uint64_t lock_waits_total;  // times a thread slept for a lock of this heap
+};
+
+// mheap_stats fills *out for one heap, or for all of them when heap is NULL
+// (metadata, states and system calls are the process's in both cases). It walks
+// the spans: time in proportion to their number, no allocation. While other
+// threads run, figures of different moments mix: each slot is counted once, in
+// the state it had when it was looked at.
+//
+// The function and the structure share a name, as stat and struct stat do; g++
+// takes the one for the other's constructor.
+#if defined(__GNUC__) && defined(__cplusplus)
+#    pragma GCC diagnostic push
+#    pragma GCC diagnostic ignored "-Wshadow"
+#endif
+MHEAP_API void mheap_stats(const struct mheap *heap, struct mheap_stats *out);
+#if defined(__GNUC__) && defined(__cplusplus)
+#    pragma GCC diagnostic pop
+#endif
+
+// mheap_class_stats_get fills *out for class i of heap (NULL: all heaps), i
+// from 1; false when there is no such class.
+MHEAP_API bool mheap_class_stats_get(const struct mheap *heap, unsigned i,
+                                     struct mheap_class_stats *out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif // MHEAP_STATS_H
