@@ -1,0 +1,280 @@
+// arena.c - the metadata of one granule of address space.
+
+#include "core/heap/arena.h"
+
+#include <string.h>
+
+#include "core/base/assert.h"
+#include "core/heap/records.h"
+#include "core/heap/size_class.h"
+#include "core/meta/hints.h"
+#include "core/meta/layout.h"
+#include "core/sys/sys.h"
+
+#define ARENA_PIECE ((size_t)1 << 20) // the least that is reserved at a time
+
+enum {
+    FEW_ARENAS = 4096,    // the window where a full map cannot be had
+    FIRST_CAPACITY = 128, // of the table of arenas
+};
+
+struct mh_arenas mh_arenas = {.lock = MH_LOCK_INIT(MH_RANK_ARENAS)};
+
+static struct mh_hints hints; // (l) of mh_arenas
+
+MH_STATIC_ASSERT(MH_ARENA_PAGES <= UINT16_MAX + 1,
+                 "a span index fits a page's");
+MH_STATIC_ASSERT(sizeof(struct mh_span) % MH_CACHE_LINE == 0,
+                 "span records keep their lines apart");
+
+// The address layout and the map, once.
+static enum mh_status init_locked(void) {
+    if (mh_arena_map.count != 0) {
+        return MH_OK;
+    }
+    const struct mh_layout *layout = mh_layout_own();
+    MH_CHECK(layout->arena_shift == MH_ARENA_SHIFT);
+    mh_hints_init(&hints, layout);
+    uintptr_t full = (uintptr_t)layout->l2_entries << layout->l1_bits;
+    uintptr_t few = full < FEW_ARENAS ? full : FEW_ARENAS;
+    uintptr_t near = (uintptr_t)mh_layout_hint(layout, 0);
+    return mh_arena_map_init((uintptr_t)layout->base, full, near, few);
+}
+
+// Makes room for one more arena in the table.
+static enum mh_status grow_table_locked(void) {
+    if (mh_arenas.count < mh_arenas.capacity) {
+        return MH_OK;
+    }
+    uint64_t capacity =
+        mh_arenas.capacity == 0 ? FIRST_CAPACITY : 2 * mh_arenas.capacity;
+    struct mh_arena **table = mh_persistent_alloc(
+        &mh_records, (size_t)capacity * sizeof(struct mh_arena *),
+        sizeof(struct mh_arena *));
+    if (table == NULL) {
+        return MH_NO_MEMORY;
+    }
+    if (mh_arenas.count != 0) {
+        memcpy(table, mh_arenas.table,
+               (size_t)mh_arenas.count * sizeof(struct mh_arena *));
+    }
+    mh_arenas.capacity = capacity;
+    MH_STORE_RELEASE(&mh_arenas.table, table);
+    return MH_OK;
+}
+
+// Makes and publishes the metadata of the granule at base, if it has none.
+static enum mh_status make_arena_locked(uintptr_t base) {
+    if (!mh_arena_map_covers(base)) {
+        return MH_NO_MEMORY;
+    }
+    if (mh_arena_of(base) != NULL) {
+        return MH_OK;
+    }
+    if (grow_table_locked() != MH_OK) {
+        return MH_NO_MEMORY;
+    }
+    struct mh_arena *arena =
+        mh_sys_alloc(sizeof(struct mh_arena), MH_FOR_SPANS);
+    if (arena == NULL) {
+        return MH_NO_MEMORY;
+    }
+    mh_sys_name(arena, sizeof(*arena), "mheap: arena");
+    arena->base = base;
+    arena->bytes = MH_ARENA_SIZE;
+    arena->number = (uint32_t)mh_arenas.count;
+    mh_lock_init(&arena->lock, MH_RANK_FIXALLOC);
+    mh_arena_map_set(base, arena);
+    mh_arenas.table[mh_arenas.count] = arena;
+    // release: a reader that sees the count sees the entry and the arena.
+    MH_STORE_RELEASE(&mh_arenas.count, mh_arenas.count + 1);
+    return MH_OK;
+}
+
+// The metadata of every granule of a range. What was made before a failure
+// stays: an arena record lives as long as the process and is used later.
+static enum mh_status make_arenas_locked(uintptr_t base, size_t size) {
+    uintptr_t at = mh_align_down(base, MH_ARENA_SIZE);
+    for (; at < base + size; at += MH_ARENA_SIZE) {
+        if (make_arena_locked(at) != MH_OK) {
+            return MH_NO_MEMORY;
+        }
+    }
+    return MH_OK;
+}
+
+static void *reserve_locked(size_t size, size_t align) {
+    void *base = mh_hints_reserve(&hints, size, align, MH_FOR_HEAP);
+    if (base == NULL) {
+        return NULL;
+    }
+    if (make_arenas_locked((uintptr_t)base, size) != MH_OK) {
+        struct mh_split was = {.reserved = size};
+        // Where the system does not take it back it stays booked as Reserved.
+        enum mh_status status = mh_sys_free(base, size, was, MH_FOR_HEAP);
+        (void)status;
+        return NULL;
+    }
+    return base;
+}
+
+// Whole arenas, or else the least that does in pieces: where address space is
+// short (ulimit -v, 39-bit systems) a whole arena may be more than there is.
+void *mh_arenas_reserve(size_t size, size_t least, size_t *size_out) {
+    size_t whole = mh_align_up(size, MH_ARENA_SIZE);
+    size_t piece = mh_align_up(least, ARENA_PIECE);
+    if (whole < size || piece < least) {
+        return NULL; // more than addresses can say
+    }
+    mh_lock(&mh_arenas.lock);
+    void *base = NULL;
+    if (init_locked() == MH_OK) {
+        base = reserve_locked(whole, MH_ARENA_SIZE);
+        *size_out = whole;
+        if (base == NULL && piece < whole) {
+            base = reserve_locked(piece, ARENA_PIECE);
+            *size_out = piece;
+        }
+    }
+    mh_unlock(&mh_arenas.lock);
+    return base;
+}
+
+struct mh_span *mh_arena_new_span(uintptr_t base, size_t npages) {
+    struct mh_arena *arena = mh_arena_of_known(base);
+    mh_lock(&arena->lock);
+    uint32_t index = arena->free_span;
+    if (index != 0) {
+        index--;
+        arena->free_span = arena->spans[index].nfree; // the link while dead
+    } else {
+        MH_CHECK(arena->spans_made < MH_ARENA_PAGES);
+        index = arena->spans_made;
+        MH_STORE_RELEASE(&arena->spans_made, index + 1);
+    }
+    uint32_t birth = arena->births++;
+    mh_unlock(&arena->lock);
+
+    struct mh_span *span = &arena->spans[index];
+    memset(span, 0, sizeof(*span));
+    span->base = base;
+    span->npages = (uint32_t)npages;
+    span->birth = birth;
+    span->arena_index = (uint16_t)index;
+    return span;
+}
+
+void mh_arena_drop_span(struct mh_span *span) {
+    struct mh_arena *arena = mh_arena_of_known((uintptr_t)span->base);
+    MH_CHECK(span->state == MH_SPAN_DEAD);
+    mh_lock(&arena->lock);
+    span->nfree = arena->free_span;
+    arena->free_span = (uint32_t)span->arena_index + 1;
+    mh_unlock(&arena->lock);
+}
+
+static uint32_t *seq_of(const struct mh_span *span, struct mh_arena *arena) {
+    return &arena->seq[mh_arena_page((uintptr_t)span->base)];
+}
+
+// An odd number says: look again. The fence keeps the changes behind it.
+static void begin_change(uint32_t *seq) {
+    MH_STORE_RELAXED(seq, *seq + 1);
+    MH_FENCE_RELEASE();
+}
+
+static void end_change(uint32_t *seq) {
+    MH_STORE_RELEASE(seq, *seq + 1);
+}
+
+// A large or manual span is named on its first page only: inner pages are found
+// by walking, which only reports need, and an object of many gigabytes is not
+// worth a write per page.
+static size_t named_pages(const struct mh_span *span) {
+    return span->size_class == 0 ? 1 : span->npages;
+}
+
+static void write_page_words(const struct mh_span *span, struct mh_arena *arena,
+                             uint32_t word) {
+    size_t first = mh_arena_page((uintptr_t)span->base);
+    size_t count = named_pages(span);
+    for (size_t i = 0; i < count; i++) {
+        MH_STORE_RELAXED(&arena->page_word[first + i], word);
+    }
+}
+
+void mh_span_publish(struct mh_span *span, enum mh_span_state state,
+                     uint32_t owner) {
+    struct mh_arena *arena = mh_arena_of_known((uintptr_t)span->base);
+    uint32_t *seq = seq_of(span, arena);
+    size_t first = mh_arena_page((uintptr_t)span->base);
+    size_t count = named_pages(span);
+
+    begin_change(seq);
+    for (size_t i = 0; i < count; i++) {
+        MH_STORE_RELAXED(&arena->span_index[first + i], span->arena_index);
+    }
+    MH_STORE_RELAXED(&span->owner_told, mh_owner_word(owner, false));
+    MH_STORE_RELEASE(&span->state, (uint8_t)state);
+    // A thread that frees reads the page word first; what it needs of the span
+    // was written before. It has the pointer from a thread that got it from
+    // malloc, so that the program's own hand-over orders the two.
+    MH_FENCE_RELEASE();
+    write_page_words(span, arena, mh_page_word_make(owner, span->size_class));
+    end_change(seq);
+}
+
+void mh_span_retire(struct mh_span *span) {
+    struct mh_arena *arena = mh_arena_of_known((uintptr_t)span->base);
+    uint32_t *seq = seq_of(span, arena);
+    begin_change(seq);
+    write_page_words(span, arena, 0);
+    MH_STORE_RELEASE(&span->state, (uint8_t)MH_SPAN_DEAD);
+    end_change(seq);
+}
+
+void mh_span_set_owner(struct mh_span *span, uint32_t owner) {
+    struct mh_arena *arena = mh_arena_of_known((uintptr_t)span->base);
+    uint32_t *seq = seq_of(span, arena);
+    begin_change(seq);
+    write_page_words(span, arena, mh_page_word_make(owner, span->size_class));
+    end_change(seq);
+}
+
+void mh_arena_repair_seq(struct mh_span *span) {
+    struct mh_arena *arena = mh_arena_of_known((uintptr_t)span->base);
+    uint32_t *seq = seq_of(span, arena);
+    if (*seq % 2 != 0) {
+        end_change(seq);
+    }
+}
+
+// The last page at or before `page` that names a span, in this arena.
+static struct mh_span *last_named(struct mh_arena *arena, size_t page) {
+    for (size_t i = page + 1; i-- > 0;) {
+        if (MH_LOAD_RELAXED(&arena->page_word[i]) != 0) {
+            return &arena->spans[MH_LOAD_RELAXED(&arena->span_index[i])];
+        }
+    }
+    return NULL;
+}
+
+static bool span_covers(const struct mh_span *span, uintptr_t address) {
+    uint64_t bytes = (uint64_t)span->npages << MH_PAGE_SHIFT;
+    return address - span->base < bytes;
+}
+
+struct mh_span *mh_arena_span_at(uintptr_t address) {
+    uintptr_t at = mh_align_down(address, 16);
+    struct mh_arena *arena = mh_arena_of(at);
+    while (arena != NULL) {
+        struct mh_span *span = last_named(arena, mh_arena_page(at));
+        if (span != NULL) {
+            return span_covers(span, address) ? span : NULL;
+        }
+        // A large object may begin in an arena before.
+        at = (uintptr_t)arena->base - 16;
+        arena = mh_arena_of(at);
+    }
+    return NULL;
+}

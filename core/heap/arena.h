@@ -1,0 +1,123 @@
+// arena.h - the metadata of one granule of address space.
+//
+// Off the heap, found from an address through the arena map, contiguous and
+// page-aligned, so that a reader outside copies it in a few large pieces. An
+// arena covers MH_ARENA_SIZE of addresses; the memory reserved there may be
+// less, and several heaps may share it: spans name their heap.
+
+#ifndef MHEAP_CORE_HEAP_ARENA_H
+#define MHEAP_CORE_HEAP_ARENA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/params.h"
+#include "core/heap/span.h"
+#include "core/page/arena_map.h"
+#include "core/sys/lock.h"
+
+#define MH_PAIR_SHIFT  10 // a pair word stands for 1 KiB of heap
+#define MH_ARENA_PAIRS (MH_ARENA_SIZE >> MH_PAIR_SHIFT)
+#define MH_CLASS_BITS  8 // low bits of a page word
+
+// Two bits for every 16 bytes of heap. live is written by the owner of the span
+// alone, remote by anybody, with atomic operations.
+struct mh_pair {
+    uint64_t live;
+    uint64_t remote;
+};
+
+struct mh_arena {
+    uint64_t base;       // (c) address of the first byte covered
+    uint64_t bytes;      // (c) MH_ARENA_SIZE
+    uint32_t number;     // (c) in the list of arenas
+    uint32_t spans_made; // (l) records ever used: the first free one
+    uint32_t births;     // (l) spans ever made here
+    uint32_t free_span;  // (l) 1 + index of the first recycled record, or 0
+    struct mh_lock lock; // guards the three above
+    uint64_t padding[8]; // 0; fills the first line group
+
+    // By heap page. A page word is owner << 8 | size class; 0: no span.
+    uint32_t page_word[MH_ARENA_PAGES];
+    // By heap page: the span record, meaningful where the page word is not 0.
+    uint16_t span_index[MH_ARENA_PAGES];
+    // By the first heap page of a span: odd while the span changes its state,
+    // class or owner; grows by two with every change.
+    uint32_t seq[MH_ARENA_PAGES];
+
+    MH_ALIGNED(MH_CACHE_LINE) struct mh_pair pairs[MH_ARENA_PAIRS];
+    MH_ALIGNED(MH_CACHE_LINE) struct mh_span spans[MH_ARENA_PAGES];
+};
+
+static inline size_t mh_arena_page(uintptr_t address) {
+    return (address >> MH_PAGE_SHIFT) & (MH_ARENA_PAGES - 1);
+}
+
+static inline struct mh_pair *mh_arena_pair(struct mh_arena *arena,
+                                            uintptr_t address) {
+    return &arena->pairs[(address >> MH_PAIR_SHIFT) & (MH_ARENA_PAIRS - 1)];
+}
+
+static inline uint64_t mh_pair_bit(uintptr_t address) {
+    return UINT64_C(1) << ((address >> MH_GRANULE_SHIFT) & 63);
+}
+
+static inline uint32_t mh_page_word_make(uint32_t owner, unsigned size_class) {
+    return owner << MH_CLASS_BITS | size_class;
+}
+
+static inline uint32_t mh_page_word_owner(uint32_t word) {
+    return word >> MH_CLASS_BITS;
+}
+
+static inline struct mh_span *mh_arena_span(struct mh_arena *arena,
+                                            uintptr_t address) {
+    return &arena->spans[MH_LOAD_RELAXED(
+        &arena->span_index[mh_arena_page(address)])];
+}
+
+// All arenas of the process, in order of creation. The table is replaced by a
+// larger copy when it fills; the old one stays readable.
+struct mh_arenas {
+    struct mh_lock lock;     // rank MH_RANK_ARENAS
+    uint64_t count;          // (a) published after the entry
+    struct mh_arena **table; // (a)
+    uint64_t capacity;       // (l)
+};
+
+extern struct mh_arenas mh_arenas;
+
+// mh_arenas_reserve gets address space for a heap: size bytes, a multiple of
+// 1 MiB, whole arenas where they can be had, Reserved, with the metadata of
+// every arena it touches made and published. `least` is the smallest size the
+// caller can use; *size_out says what it got. NULL when the system refuses;
+// nothing is lost then.
+void *mh_arenas_reserve(size_t size, size_t least, size_t *size_out);
+
+// mh_arena_new_span takes a record for a span at base and fills the constant
+// fields; the span is dead and no page names it yet. NULL never: an arena has
+// as many records as pages.
+struct mh_span *mh_arena_new_span(uintptr_t base, size_t npages);
+
+// mh_arena_drop_span gives the record of a dead span back.
+void mh_arena_drop_span(struct mh_span *span);
+
+// mh_span_publish makes a filled span visible: state, page words, span index,
+// inside an odd sequence number. mh_span_retire is the way back, after which
+// the pages may be given away. mh_span_set_owner rewrites the page words.
+void mh_span_publish(struct mh_span *span, enum mh_span_state state,
+                     uint32_t owner);
+void mh_span_retire(struct mh_span *span);
+void mh_span_set_owner(struct mh_span *span, uint32_t owner);
+
+// mh_arena_repair_seq makes the sequence number of a span even, where a thread
+// that vanished in a fork left it odd.
+void mh_arena_repair_seq(struct mh_span *span);
+
+// mh_arena_span_at finds the span that covers an address, also inside a large
+// object, whose inner pages name nobody. NULL when there is none. For reports
+// and checks: it may walk.
+struct mh_span *mh_arena_span_at(uintptr_t address);
+
+#endif // MHEAP_CORE_HEAP_ARENA_H

@@ -1,0 +1,67 @@
+// central.c - spans of one class that nobody owns.
+
+#include "core/heap/central.h"
+
+#include "core/base/assert.h"
+#include "core/heap/cache.h"
+#include "core/heap/heap.h"
+
+void mh_central_remove_locked(struct mh_central *central,
+                              struct mh_span *span) {
+    if (span->list != MH_LIST_CENTRAL) {
+        return;
+    }
+    if (span->list_prev != NULL) {
+        span->list_prev->list_next = span->list_next;
+    } else {
+        central->spans = span->list_next;
+    }
+    if (span->list_next != NULL) {
+        span->list_next->list_prev = span->list_prev;
+    }
+    span->list_next = NULL;
+    span->list_prev = NULL;
+    span->list = MH_LIST_NONE;
+    central->nspans--;
+}
+
+static void insert_locked(struct mh_central *central, struct mh_span *span) {
+    span->list = MH_LIST_CENTRAL;
+    span->list_prev = NULL;
+    span->list_next = central->spans;
+    if (central->spans != NULL) {
+        central->spans->list_prev = span;
+    }
+    central->spans = span;
+    central->nspans++;
+}
+
+bool mh_central_put_locked(struct mh_central *central, struct mh_span *span) {
+    MH_ASSERT(mh_lock_is_held(&central->lock));
+    MH_ASSERT(span->owner_told >> 1 == MH_OWNER_NONE);
+    if (mh_span_is_idle(span)) {
+        mh_central_remove_locked(central, span);
+        return true;
+    }
+    if (span->list == MH_LIST_NONE && span->nfree > 0) {
+        insert_locked(central, span);
+    }
+    return false;
+}
+
+struct mh_span *mh_central_take(struct mheap *heap, unsigned size_class,
+                                struct mh_cache *cache) {
+    struct mh_central *central = &heap->central[size_class];
+    // A look without the lock: a list that is just being filled is missed, and
+    // the next refill finds it.
+    if (MH_LOAD_RELAXED(&central->spans) == NULL) {
+        return NULL;
+    }
+    mh_lock(&central->lock);
+    struct mh_span *span = central->spans;
+    if (span != NULL) {
+        mh_cache_adopt_locked(cache, central, span);
+    }
+    mh_unlock(&central->lock);
+    return span;
+}

@@ -1,0 +1,231 @@
+// span.c - a run of pages: equal slots, or one large object.
+
+#include "core/heap/span.h"
+
+#include "core/base/assert.h"
+#include "core/base/bits.h"
+#include "core/heap/arena.h"
+#include "core/heap/bad_free.h"
+#include "core/heap/size_class.h"
+
+static void set_free_word(struct mh_span *span, uint32_t word, uint64_t bits) {
+    MH_STORE_RELAXED(&span->free[word], bits);
+    if (bits != 0) {
+        span->free_words |= UINT32_C(1) << word;
+    } else {
+        span->free_words &= ~(UINT32_C(1) << word);
+    }
+}
+
+void mh_span_put_free(struct mh_span *span, uint32_t slot) {
+    uint32_t word = slot / 64;
+    uint64_t bit = UINT64_C(1) << (slot % 64);
+    MH_ASSERT(slot < span->nslots);
+    MH_ASSERT((span->free[word] & bit) == 0);
+
+    set_free_word(span, word, span->free[word] | bit);
+    MH_STORE_RELAXED(&span->nfree, span->nfree + 1);
+}
+
+void mh_span_fill_free(struct mh_span *span) {
+    uint32_t left = span->nslots;
+    span->free_words = 0;
+    for (uint32_t word = 0; word < MH_SPAN_FREE_WORDS; word++) {
+        uint32_t here = left < 64 ? left : 64;
+        set_free_word(span, word, mh_low_bits(here));
+        left -= here;
+    }
+    MH_STORE_RELAXED(&span->nfree, span->nslots);
+}
+
+// The lowest max bits of word, or all of them when there are fewer.
+static uint64_t lowest_bits(uint64_t word, uint32_t max) {
+    if (mh_popcount64(word) <= max) {
+        return word;
+    }
+    uint64_t rest = word;
+    for (uint32_t i = 0; i < max; i++) {
+        rest &= rest - 1;
+    }
+    return word & ~rest;
+}
+
+uint32_t mh_span_take(struct mh_span *span, uint32_t max, void **slots_end) {
+    uint32_t n = 0;
+    void **out = slots_end;
+    while (n < max && span->free_words != 0) {
+        uint32_t word = mh_ctz64(span->free_words);
+        uint64_t bits = lowest_bits(span->free[word], max - n);
+        set_free_word(span, word, span->free[word] & ~bits);
+        n += mh_popcount64(bits);
+        uintptr_t base = mh_span_slot_address(span, word * 64);
+        for (; bits != 0; bits &= bits - 1) {
+            *--out =
+                (void *)(base + (uintptr_t)mh_ctz64(bits) * span->slot_size);
+        }
+    }
+    MH_STORE_RELAXED(&span->nfree, span->nfree - n);
+    return n;
+}
+
+// Moves the remote bits of one pair word to free bits, and says how many.
+static uint32_t drain_pair(struct mh_span *span, struct mh_pair *pair,
+                           uintptr_t base) {
+    // acquire: what the freeing thread wrote to the object comes before.
+    uint64_t remote = MH_LOAD_ACQUIRE(&pair->remote);
+    if (remote == 0) {
+        return 0;
+    }
+    uint64_t live = pair->live;
+    MH_STORE_RELAXED(&pair->live, live & ~remote);
+    // release, and after the line above: a second free of the same object by
+    // another thread finds either its remote bit set or its live bit clear.
+    MH_AND_RELEASE(&pair->remote, ~remote);
+
+    uint32_t n = 0;
+    for (uint64_t bits = remote; bits != 0; bits &= bits - 1) {
+        uint64_t bit = bits & -bits;
+        uintptr_t address =
+            base + ((uintptr_t)mh_ctz64(bits) << MH_GRANULE_SHIFT);
+        if (MH_UNLIKELY(MH_CHECKS && (live & bit) == 0)) {
+            mh_bad_free_late((void *)address);
+            continue;
+        }
+        mh_span_put_free(span, mh_span_slot(span, address));
+        n++;
+    }
+    return n;
+}
+
+uint32_t mh_span_drain(struct mh_span *span) {
+    // seq_cst: a thread that frees sets touched and then looks at told; the
+    // caller has cleared told and looks at touched here. One of the two sees
+    // the other.
+    uint64_t touched = __atomic_exchange_n(&span->touched, 0, __ATOMIC_SEQ_CST);
+    uint32_t n = 0;
+    if (touched == 0) {
+        return 0;
+    }
+    struct mh_arena *arena = mh_arena_of_known((uintptr_t)span->base);
+    uintptr_t bytes = (uintptr_t)span->npages << MH_PAGE_SHIFT;
+    uintptr_t group = (uintptr_t)1 << (MH_PAIR_SHIFT + span->touched_shift);
+    for (; touched != 0; touched &= touched - 1) {
+        uintptr_t offset = (uintptr_t)mh_ctz64(touched) * group;
+        uintptr_t end = offset + group < bytes ? offset + group : bytes;
+        for (; offset < end; offset += (uintptr_t)1 << MH_PAIR_SHIFT) {
+            uintptr_t at = (uintptr_t)span->base + offset;
+            n += drain_pair(span, mh_arena_pair(arena, at), at);
+        }
+    }
+    return n;
+}
+
+void mh_span_rebuild(struct mh_span *span) {
+    struct mh_arena *arena = mh_arena_of_known((uintptr_t)span->base);
+    for (uint32_t word = 0; word < MH_SPAN_FREE_WORDS; word++) {
+        set_free_word(span, word, 0);
+    }
+    MH_STORE_RELAXED(&span->nfree, 0);
+    MH_STORE_RELAXED(&span->touched, 0);
+    for (uint32_t slot = 0; slot < span->nslots; slot++) {
+        uintptr_t at = mh_span_slot_address(span, slot);
+        struct mh_pair *pair = mh_arena_pair(arena, at);
+        uint64_t bit = mh_pair_bit(at);
+        bool live = (pair->live & bit) != 0 && (pair->remote & bit) == 0;
+        if (!live) {
+            MH_STORE_RELAXED(&pair->live, pair->live & ~bit);
+            MH_STORE_RELAXED(&pair->remote, pair->remote & ~bit);
+            mh_span_put_free(span, slot);
+        }
+    }
+}
+
+// S1 to S3: what never changes.
+static int check_constant(const struct mh_span *span) {
+    uint64_t bytes = (uint64_t)span->npages << MH_PAGE_SHIFT;
+    if (span->base % MH_PAGE_SIZE != 0 || span->npages == 0) {
+        return 1;
+    }
+    if ((uint64_t)span->nslots * span->slot_size > bytes) {
+        return 2;
+    }
+    if (span->size_class == 0) {
+        return span->slot_size == 0 && span->nslots == 1 ? 0 : 3;
+    }
+    bool sized = span->size_class < MH_NCLASSES &&
+                 span->slot_size == mh_classes[span->size_class].size &&
+                 span->nslots == mh_classes[span->size_class].nslots &&
+                 span->nslots <= MH_SPAN_MAX_SLOTS;
+    return sized ? 0 : 3;
+}
+
+// S4: the free bits and their count.
+static int check_free(const struct mh_span *span) {
+    uint32_t left = span->nslots;
+    uint32_t count = 0;
+    for (uint32_t word = 0; word < MH_SPAN_FREE_WORDS; word++) {
+        uint32_t here = left < 64 ? left : 64;
+        uint64_t bits = span->free[word];
+        bool listed = (span->free_words >> word & 1) != 0;
+        if ((bits & ~mh_low_bits(here)) != 0 || listed != (bits != 0)) {
+            return 4;
+        }
+        count += mh_popcount64(bits);
+        left -= here;
+    }
+    return count == span->nfree ? 0 : 4;
+}
+
+// S5 and S6: live and remote bits against the free ones, granule by granule.
+static int check_bits(const struct mh_span *span) {
+    struct mh_arena *arena = mh_arena_of_known((uintptr_t)span->base);
+    uintptr_t bytes = (uintptr_t)span->npages << MH_PAGE_SHIFT;
+    for (uintptr_t offset = 0; offset < bytes; offset += 16) {
+        uintptr_t at = (uintptr_t)span->base + offset;
+        struct mh_pair *pair = mh_arena_pair(arena, at);
+        uint64_t either =
+            MH_LOAD_RELAXED(&pair->live) | MH_LOAD_RELAXED(&pair->remote);
+        if ((either & mh_pair_bit(at)) == 0) {
+            continue;
+        }
+        uint32_t slot = mh_span_slot(span, at);
+        if (slot >= span->nslots || mh_span_slot_address(span, slot) != at) {
+            return 6;
+        }
+        if ((span->free[slot / 64] >> (slot % 64) & 1) != 0) {
+            return 5;
+        }
+    }
+    return 0;
+}
+
+// S7 and S8: who the pages and the lists say the owner is.
+static int check_owner(const struct mh_span *span) {
+    struct mh_arena *arena = mh_arena_of_known((uintptr_t)span->base);
+    uint32_t owner = (uint32_t)(MH_LOAD_RELAXED(&span->owner_told) >> 1);
+    uint32_t want = mh_page_word_make(owner, span->size_class);
+    for (uint32_t i = 0; i < span->npages; i++) {
+        uintptr_t at = (uintptr_t)span->base + ((uintptr_t)i << MH_PAGE_SHIFT);
+        if (arena->page_word[mh_arena_page(at)] != want ||
+            mh_arena_span(arena, at) != span) {
+            return 7;
+        }
+    }
+    if (span->list != MH_LIST_NONE && span->nfree == 0) {
+        return 8;
+    }
+    bool central = span->list == MH_LIST_CENTRAL;
+    return central && owner != MH_OWNER_NONE ? 8 : 0;
+}
+
+int mh_span_check(const struct mh_span *span) {
+    int broken = check_constant(span);
+    if (broken != 0 || span->size_class == 0) {
+        return broken;
+    }
+    broken = check_free(span);
+    if (broken == 0) {
+        broken = check_bits(span);
+    }
+    return broken != 0 ? broken : check_owner(span);
+}

@@ -1,0 +1,155 @@
+// span.h - a run of pages: equal slots, or one large object.
+//
+// The record is four groups of fields on cache lines of their own, after who
+// writes them: constant from birth to death and read by any thread that frees;
+// written by any thread; written by the owner; the free bits of the owner.
+//
+// The state of a slot lies in three bits, none of them in user memory:
+//
+//   live    in the arena's pair words, by address; 1: the program has it
+//   remote  beside live; 1: freed by a thread that does not own the span
+//   free    here, by slot number; 1: nobody has it
+//
+// A slot with none of the three lies in the owner's thread cache.
+
+#ifndef MHEAP_CORE_HEAP_SPAN_H
+#define MHEAP_CORE_HEAP_SPAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/atomic.h"
+#include "core/base/attr.h"
+#include "core/base/params.h"
+
+enum {
+    MH_SPAN_MAX_SLOTS = 1024,
+    MH_SPAN_FREE_WORDS = MH_SPAN_MAX_SLOTS / 64,
+};
+
+enum mh_span_state {
+    MH_SPAN_DEAD,   // the record is unused; no page names it
+    MH_SPAN_IN_USE, // slots of a size class, or a large object (class 0)
+    MH_SPAN_MANUAL, // pages somebody allocates and frees by hand
+};
+
+// Which list of an owner or of a central list a span is on.
+enum mh_span_list {
+    MH_LIST_NONE,    // full, or the one being allocated from
+    MH_LIST_PARTIAL, // of its owner: has free slots
+    MH_LIST_CENTRAL, // of the central list: nobody owns it, has free slots
+};
+
+// Owner numbers stand in page words and in owner_told. Thread caches have 1 and
+// up.
+enum {
+    MH_OWNER_NONE = 0,
+    MH_OWNER_LARGE = 0xffffff,  // a large object's page
+    MH_OWNER_MANUAL = 0xfffffe, // a manual span's page
+    MH_OWNER_NOBODY = 0xfffffd, // of threads without a cache: matches no page
+    MH_OWNER_DEAD = 0xfffffc,   // of a span that is none: nothing to tell
+    MH_OWNER_MAX = 0xfffff0,
+};
+
+// Invariants, checked one by one in mh_span_check (core/base/span_rules.h has
+// them as a pure function that heapctl shares):
+//   S1  base is page-aligned, npages > 0, and the span lies in its arena; a
+//       large one may reach into the arenas behind.
+//   S2  nslots * slot_size <= npages * page size: the last slot fits.
+//   S3  slot_size is the size of size_class, a multiple of 16; nslots is at
+//       most MH_SPAN_MAX_SLOTS. A large object has slot_size 0 and nslots 1.
+//   S4  Every set free bit is below nslots, and nfree counts them.
+//   S5  A free slot is neither live nor remote.
+//   S6  Only first granules of slots are live or remote.
+//   S7  Every page word of a small span names owner and class; of a large one
+//       only the first.
+//   S8  A span on a list has free slots; a span on the central list has no
+//       owner.
+//
+// (c) constant from birth to death, (a) atomic, (o) written by the owner only;
+// without an owner, by whoever holds the central lock of the class. Relaxed
+// stores, so that a reader outside sees whole words.
+struct mh_span {
+    uint64_t base;      // (c) address of slot 0
+    uint32_t slot_size; // (c) bytes; 0: large
+    uint32_t magic;     // (c) slot = (offset * magic) >> 32
+    uint32_t nslots;    // (c) 1 for a large object
+    uint32_t npages;    // (c) small; (h) large, which grow and shrink in place
+    uint32_t heap;      // (c) number of the heap
+    uint32_t birth;     // (c) how many spans the arena had made before
+    uint8_t size_class; // (c) 0: large
+    uint8_t state;      // (a) enum mh_span_state
+    uint8_t touched_shift; // (c) pair words per bit of touched, as a shift
+    uint8_t list;          // (o) enum mh_span_list
+    uint16_t arena_index;  // (c) number of this record in its arena
+    uint16_t reserved;     // 0
+    uint64_t large_size;   // (h) bytes a large object's user may write
+
+    // Any thread: the owner's number << 1 | told. told says that the owner has
+    // been, or is about to be, sent this span for draining.
+    MH_ALIGNED(MH_CACHE_LINE) uint64_t owner_told; // (a)
+    uint64_t touched;          // (a) groups of pair words with
+                               // remote bits since the last drain
+    struct mh_span *told_next; // (a) link while told
+
+    // The owner alone.
+    MH_ALIGNED(MH_CACHE_LINE)
+    struct mh_span *next;      // (o) all spans of the owner
+    struct mh_span *prev;      // (o)
+    struct mh_span *list_next; // (o) the list above
+    struct mh_span *list_prev; // (o)
+    uint32_t nfree;            // (o) set bits in free
+    uint32_t free_words;       // (o) bit i: free[i] != 0
+
+    MH_ALIGNED(MH_CACHE_LINE) uint64_t free[MH_SPAN_FREE_WORDS]; // (o)
+};
+
+static inline uint64_t mh_owner_word(uint32_t owner, bool told) {
+    return (uint64_t)owner << 1 | (told ? 1 : 0);
+}
+
+// mh_span_slot is the number of the slot that address lies in. The span must be
+// small.
+static inline uint32_t mh_span_slot(const struct mh_span *span,
+                                    uintptr_t address) {
+    return (uint32_t)(((address - span->base) * span->magic) >> 32);
+}
+
+static inline uintptr_t mh_span_slot_address(const struct mh_span *span,
+                                             uint32_t slot) {
+    return (uintptr_t)span->base + (uintptr_t)slot * span->slot_size;
+}
+
+// mh_span_put_free marks a slot free. Owner only; the slot must be none of
+// live, remote and free.
+void mh_span_put_free(struct mh_span *span, uint32_t slot);
+
+// mh_span_fill_free makes every slot of a new span free.
+void mh_span_fill_free(struct mh_span *span);
+
+// mh_span_take claims up to max free slots, in address order, lowest first, and
+// writes their addresses to slots[-1], slots[-2], …, so that popping from the
+// end hands them out in address order. Owner only. The result is how many.
+uint32_t mh_span_take(struct mh_span *span, uint32_t max, void **slots_end);
+
+// mh_span_drain moves what other threads freed from remote to free, and says
+// how many slots it found. Owner only, or under the central lock when there is
+// none; the caller has cleared `told` before. A remote bit on a slot that is
+// not live is a bad free that raced the check at the call; it is reported here.
+uint32_t mh_span_drain(struct mh_span *span);
+
+// mh_span_rebuild makes the free bits anew from live and remote, for a span
+// whose owner vanished in a fork: what lay in its bins becomes free.
+void mh_span_rebuild(struct mh_span *span);
+
+// mh_span_is_idle: every slot is free; the span can go back to the heap.
+static inline bool mh_span_is_idle(const struct mh_span *span) {
+    return span->nfree == span->nslots;
+}
+
+// mh_span_check returns the number of the broken invariant S1 to S8, or 0. The
+// caller owns the span or has stopped its owner.
+int mh_span_check(const struct mh_span *span);
+
+#endif // MHEAP_CORE_HEAP_SPAN_H
