@@ -1,0 +1,365 @@
+// cache.c - refilling, flushing and settling the spans of a thread cache.
+//
+// Registration, exit and the side cache are in cache_life.c.
+
+#include "core/heap/cache.h"
+
+#include <string.h>
+
+#include "core/base/assert.h"
+#include "core/base/atomic.h"
+#include "core/heap/central.h"
+#include "core/heap/heap.h"
+#include "core/heap/options.h"
+#include "core/sys/thread.h"
+
+const uint16_t mh_bin_offset[MH_NCLASSES] = {MH_BIN_OFFSETS};
+
+static void own(struct mh_cache *cache, struct mh_span *span) {
+    span->prev = NULL;
+    span->next = cache->owned;
+    if (cache->owned != NULL) {
+        cache->owned->prev = span;
+    }
+    cache->owned = span;
+}
+
+static void disown(struct mh_cache *cache, struct mh_span *span) {
+    if (span->prev != NULL) {
+        span->prev->next = span->next;
+    } else {
+        cache->owned = span->next;
+    }
+    if (span->next != NULL) {
+        span->next->prev = span->prev;
+    }
+    span->next = NULL;
+    span->prev = NULL;
+}
+
+static void list_partial(struct mh_cache *cache, struct mh_span *span) {
+    struct mh_span **head = &cache->partial[span->size_class];
+    span->list = MH_LIST_PARTIAL;
+    span->list_prev = NULL;
+    span->list_next = *head;
+    if (*head != NULL) {
+        (*head)->list_prev = span;
+    }
+    *head = span;
+}
+
+static void unlist_partial(struct mh_cache *cache, struct mh_span *span) {
+    if (span->list != MH_LIST_PARTIAL) {
+        return;
+    }
+    if (span->list_prev != NULL) {
+        span->list_prev->list_next = span->list_next;
+    } else {
+        cache->partial[span->size_class] = span->list_next;
+    }
+    if (span->list_next != NULL) {
+        span->list_next->list_prev = span->list_prev;
+    }
+    span->list = MH_LIST_NONE;
+    span->list_next = NULL;
+    span->list_prev = NULL;
+}
+
+// Gives an idle span back to the heap. It may be on the told stack, or about to
+// be, although its bits are drained; then it stays until that has been seen.
+static void release_idle(struct mh_cache *cache, struct mh_span *span) {
+    uint64_t mine = mh_owner_word(cache->id, false);
+    uint64_t dead = mh_owner_word(MH_OWNER_DEAD, false);
+    if (!MH_CAS_ACQ_REL(&span->owner_told, &mine, dead)) {
+        if (span->list == MH_LIST_NONE) {
+            list_partial(cache, span);
+        }
+        return;
+    }
+    unlist_partial(cache, span);
+    disown(cache, span);
+    mh_heap_free_span(span, cache);
+}
+
+void mh_cache_settle(struct mh_cache *cache, struct mh_span *span) {
+    if (cache->current[span->size_class] == span || span->nfree == 0) {
+        return;
+    }
+    if (mh_span_is_idle(span)) {
+        release_idle(cache, span);
+    } else if (span->list == MH_LIST_NONE) {
+        list_partial(cache, span);
+    }
+}
+
+void mh_cache_adopt_locked(struct mh_cache *cache, struct mh_central *central,
+                           struct mh_span *span) {
+    mh_central_remove_locked(central, span);
+    // release: whoever tells this cache sees the span as it is now.
+    MH_STORE_RELEASE(&span->owner_told, mh_owner_word(cache->id, false));
+    mh_span_set_owner(span, cache->id);
+    mh_span_drain(span);
+    own(cache, span);
+}
+
+void mh_cache_drain_told(struct mh_cache *cache) {
+    // acquire: pairs with the release push in remote.c.
+    struct mh_span *span = MH_EXCHANGE_ACQUIRE(&cache->told, NULL);
+    uint64_t taken = 0;
+    while (span != NULL) {
+        struct mh_span *next = MH_LOAD_RELAXED(&span->told_next);
+        // Told is cleared before the bits are looked at: whoever frees after
+        // this tells again. seq_cst with the exchange in mh_span_drain.
+        __atomic_store_n(&span->owner_told, mh_owner_word(cache->id, false),
+                         __ATOMIC_SEQ_CST);
+        mh_span_drain(span);
+        mh_cache_settle(cache, span);
+        span = next;
+        taken++;
+    }
+    if (taken != 0) {
+        MH_ADD_RELAXED(&cache->heap->counts.remote_frees, taken);
+    }
+}
+
+// A bin that runs empty or full may hold more, within the class's capacity and
+// the bytes that all caches together may hold.
+static void raise_limit(struct mh_cache *cache, unsigned size_class) {
+    struct mh_bin *bin = &cache->bins[size_class];
+    const struct mh_class_info *info = &mh_classes[size_class];
+    void **bottom = mh_bin_bottom(cache, size_class);
+    size_t now = (size_t)(bin->limit - bottom);
+    size_t most = mh_option(MH_OPTION_CACHE_BYTES) / info->size;
+    size_t want = 2 * now;
+    if (want > info->cache_slots) {
+        want = info->cache_slots;
+    }
+    if (want > most) {
+        want = most;
+    }
+    if (want <= now) {
+        return;
+    }
+    uint64_t more = (want - now) * info->size;
+    if (MH_ADD_RELAXED(&mh_caches.limit_bytes, more) + more >
+        mh_option(MH_OPTION_CACHE_TOTAL)) {
+        MH_SUB_RELAXED(&mh_caches.limit_bytes, more);
+        return;
+    }
+    cache->limit_bytes += more;
+    MH_STORE_RELAXED(&bin->limit, bottom + want);
+}
+
+// The next span to allocate from, already owned and with free slots; NULL when
+// the heap cannot grow.
+static struct mh_span *next_span(struct mh_cache *cache, unsigned size_class) {
+    struct mh_span *span = cache->partial[size_class];
+    if (span != NULL) {
+        unlist_partial(cache, span);
+        return span;
+    }
+    span = mh_central_take(cache->heap, size_class, cache);
+    if (span == NULL) {
+        span = mh_heap_new_span(cache->heap, size_class, cache);
+        if (span != NULL) {
+            own(cache, span);
+        }
+    }
+    return span;
+}
+
+// Moves up to max slots of the current span, and then of the next, into the
+// empty bin. The number is at least 1, or 0 when out of memory.
+static uint32_t refill(struct mh_cache *cache, unsigned size_class,
+                       uint32_t max) {
+    struct mh_bin *bin = &cache->bins[size_class];
+    void **bottom = mh_bin_bottom(cache, size_class);
+    struct mh_span *span = cache->current[size_class];
+    if (span == NULL || span->nfree == 0) {
+        span = next_span(cache, size_class);
+        if (span == NULL) {
+            return 0;
+        }
+        cache->current[size_class] = span;
+    }
+    uint32_t n = span->nfree < max ? span->nfree : max;
+    mh_span_take(span, n, bottom + 1 + n);
+    MH_STORE_RELAXED(&bin->top, bottom + n);
+    struct mh_bin_count *count = &cache->counts[size_class];
+    MH_STORE_RELAXED(&count->taken, count->taken + n);
+    return n;
+}
+
+void *mh_cache_alloc_slow(struct mh_cache *cache, unsigned size_class) {
+    struct mh_bin *bin = &cache->bins[size_class];
+    if (MH_LOAD_RELAXED(&cache->told) != NULL) {
+        mh_cache_drain_told(cache);
+    }
+    raise_limit(cache, size_class);
+    size_t room = (size_t)(bin->limit - mh_bin_bottom(cache, size_class));
+    uint32_t max = room < 2 ? 1 : (uint32_t)(room / 2);
+    if (refill(cache, size_class, max) == 0) {
+        return NULL;
+    }
+    void *slot = *bin->top;
+    MH_STORE_RELAXED(&bin->top, bin->top - 1);
+    return slot;
+}
+
+// Gives one slot of a bin back to its span.
+static void give_slot(struct mh_cache *cache, uintptr_t slot) {
+    struct mh_span *span = mh_arena_span(mh_arena_of_known(slot), slot);
+    mh_span_put_free(span, mh_span_slot(span, slot));
+    mh_cache_settle(cache, span);
+}
+
+// Gives the n oldest slots of a bin back.
+static void flush_bin(struct mh_cache *cache, unsigned size_class, size_t n) {
+    struct mh_bin *bin = &cache->bins[size_class];
+    void **bottom = mh_bin_bottom(cache, size_class);
+    size_t fill = mh_bin_fill(cache, size_class);
+    for (size_t i = 1; i <= n; i++) {
+        give_slot(cache, (uintptr_t)bottom[i]);
+    }
+    memmove(bottom + 1, bottom + 1 + n, (fill - n) * sizeof(void *));
+    MH_STORE_RELAXED(&bin->top, bottom + (fill - n));
+    struct mh_bin_count *count = &cache->counts[size_class];
+    MH_STORE_RELAXED(&count->given, count->given + n);
+}
+
+void mh_cache_push_slow(struct mh_cache *cache, unsigned size_class,
+                        void *slot) {
+    struct mh_bin *bin = &cache->bins[size_class];
+    raise_limit(cache, size_class);
+    if (bin->top == bin->limit) {
+        size_t fill = mh_bin_fill(cache, size_class);
+        flush_bin(cache, size_class, fill - fill / 2);
+    }
+    if (bin->top == bin->limit) { // a limit of 0: nothing may be kept
+        give_slot(cache, (uintptr_t)slot);
+        return;
+    }
+    bin->top[1] = slot;
+    MH_STORE_RELAXED(&bin->top, bin->top + 1);
+}
+
+// Takes the current span of a class out of use, idle or not.
+static void drop_current(struct mh_cache *cache, unsigned size_class) {
+    struct mh_span *span = cache->current[size_class];
+    cache->current[size_class] = NULL;
+    if (span != NULL) {
+        mh_cache_settle(cache, span);
+    }
+}
+
+void mh_cache_flush(struct mh_cache *cache) {
+    mh_cache_drain_told(cache);
+    for (unsigned i = 1; i < MH_NCLASSES; i++) {
+        size_t fill = mh_bin_fill(cache, i);
+        if (fill != 0) {
+            flush_bin(cache, i, fill);
+        }
+        drop_current(cache, i);
+    }
+    mh_heap_flush_pages(cache);
+}
+
+// Gives one span to the central list of its class, or, idle, to the heap. False
+// while another thread is between telling this cache and putting the span on
+// its told stack.
+static bool give_span(struct mh_cache *cache, struct mh_span *span) {
+    struct mh_central *central = &cache->heap->central[span->size_class];
+    uint64_t mine = mh_owner_word(cache->id, false);
+    bool idle = false;
+
+    mh_lock(&central->lock);
+    bool mine_no_more = MH_CAS_ACQ_REL(&span->owner_told, &mine,
+                                       mh_owner_word(MH_OWNER_NONE, false));
+    if (mine_no_more) {
+        unlist_partial(cache, span);
+        disown(cache, span);
+        mh_span_set_owner(span, MH_OWNER_NONE);
+        // Once more: a free that saw this cache as owner and came too late to
+        // tell it now waits for the lock; one that did not wait has its bit
+        // set.
+        mh_span_drain(span);
+        idle = mh_central_put_locked(central, span);
+        if (idle) {
+            MH_STORE_RELAXED(&span->owner_told,
+                             mh_owner_word(MH_OWNER_DEAD, false));
+        }
+    }
+    mh_unlock(&central->lock);
+    if (idle) {
+        mh_heap_free_span(span, NULL);
+    }
+    return mine_no_more;
+}
+
+void mh_cache_give_spans(struct mh_cache *cache) {
+    while (cache->owned != NULL) {
+        if (!give_span(cache, cache->owned)) {
+            mh_thread_yield();
+            mh_cache_drain_told(cache);
+        }
+    }
+}
+
+// C1 and C2: the bins of one class.
+static int check_bin(struct mh_cache *cache, unsigned size_class) {
+    void **bottom = mh_bin_bottom(cache, size_class);
+    const struct mh_bin *bin = &cache->bins[size_class];
+    if (bin->top < bottom || bin->top > bin->limit ||
+        bin->limit > bottom + mh_classes[size_class].cache_slots ||
+        *bottom != NULL) {
+        return 1;
+    }
+    for (void **at = bottom + 1; at <= bin->top; at++) {
+        uintptr_t slot = (uintptr_t)*at;
+        struct mh_arena *arena = mh_arena_of(slot);
+        if (arena == NULL || arena->page_word[mh_arena_page(slot)] !=
+                                 (cache->owner_word | size_class)) {
+            return 2;
+        }
+        struct mh_span *span = mh_arena_span(arena, slot);
+        uint32_t number = mh_span_slot(span, slot);
+        bool free = (span->free[number / 64] >> (number % 64) & 1) != 0;
+        bool live = (mh_arena_pair(arena, slot)->live & mh_pair_bit(slot)) != 0;
+        if (free || live || mh_span_slot_address(span, number) != slot) {
+            return 2;
+        }
+    }
+    return 0;
+}
+
+// C3, C4 and the span's own invariants.
+static int check_owned(struct mh_cache *cache) {
+    for (struct mh_span *span = cache->owned; span != NULL; span = span->next) {
+        bool current = cache->current[span->size_class] == span;
+        if (MH_LOAD_RELAXED(&span->owner_told) >> 1 != cache->id) {
+            return 3;
+        }
+        bool listed = span->list == MH_LIST_PARTIAL;
+        if (listed && current) {
+            return 4;
+        }
+        if (span->nfree != 0 && !listed && !current) {
+            return 4;
+        }
+        int broken = mh_span_check(span);
+        if (broken != 0) {
+            return 10 + broken;
+        }
+    }
+    return 0;
+}
+
+int mh_cache_check(struct mh_cache *cache) {
+    for (unsigned i = 1; i < MH_NCLASSES; i++) {
+        int broken = check_bin(cache, i);
+        if (broken != 0) {
+            return broken;
+        }
+    }
+    return check_owned(cache);
+}

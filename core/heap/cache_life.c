@@ -1,0 +1,250 @@
+// cache_life.c - how a thread gets its caches, and how they end.
+
+#include <string.h>
+
+#include "core/base/assert.h"
+#include "core/heap/cache.h"
+#include "core/heap/heap.h"
+#include "core/heap/records.h"
+#include "core/sys/thread.h"
+
+enum { FIRST_CAPACITY = 64 }; // of the table of caches
+
+#define EMPTY_BIN(cache) \
+    { (cache).slots, (cache).slots }
+#define EMPTY_BINS_8(cache)                                                 \
+    EMPTY_BIN(cache), EMPTY_BIN(cache), EMPTY_BIN(cache), EMPTY_BIN(cache), \
+        EMPTY_BIN(cache), EMPTY_BIN(cache), EMPTY_BIN(cache), EMPTY_BIN(cache)
+#define EMPTY_BINS(cache)                                              \
+    EMPTY_BINS_8(cache), EMPTY_BINS_8(cache), EMPTY_BINS_8(cache),     \
+        EMPTY_BINS_8(cache), EMPTY_BINS_8(cache), EMPTY_BINS_8(cache), \
+        EMPTY_BINS_8(cache), EMPTY_BINS_8(cache), EMPTY_BINS_8(cache), \
+        EMPTY_BIN(cache), EMPTY_BIN(cache)
+
+MH_STATIC_ASSERT(MH_NCLASSES == 9 * 8 + 2, "EMPTY_BINS has one per class");
+
+struct mh_cache mh_cache_none = {
+    .owner_word = (uint32_t)MH_OWNER_NOBODY << MH_CLASS_BITS,
+    .id = MH_OWNER_NOBODY,
+    .bins = {EMPTY_BINS(mh_cache_none)},
+    .state = MH_CACHE_NOBODY,
+};
+
+struct mh_cache mh_cache_dead = {
+    .owner_word = (uint32_t)MH_OWNER_NOBODY << MH_CLASS_BITS,
+    .id = MH_OWNER_NOBODY,
+    .bins = {EMPTY_BINS(mh_cache_dead)},
+    .state = MH_CACHE_NOBODY,
+};
+
+MH_THREAD_LOCAL struct mh_cache *mh_tls_cache = &mh_cache_none;
+
+struct mh_caches mh_caches = {.lock = MH_LOCK_INIT(MH_RANK_REGISTRY),
+                              .count = 1};
+
+static enum mh_status grow_table_locked(void) {
+    if (mh_caches.count < mh_caches.capacity) {
+        return MH_OK;
+    }
+    uint64_t capacity =
+        mh_caches.capacity == 0 ? FIRST_CAPACITY : 2 * mh_caches.capacity;
+    struct mh_cache **table = mh_persistent_alloc(
+        &mh_records, (size_t)capacity * sizeof(*table), sizeof(*table));
+    if (table == NULL || mh_caches.count >= MH_OWNER_MAX) {
+        return MH_NO_MEMORY;
+    }
+    if (mh_caches.capacity != 0) {
+        memcpy(table, mh_caches.table,
+               (size_t)mh_caches.count * sizeof(*table));
+    }
+    mh_caches.capacity = capacity;
+    // release: pairs with mh_cache_by_id.
+    MH_STORE_RELEASE(&mh_caches.table, table);
+    return MH_OK;
+}
+
+// A record that was never used, with a number of its own; NULL when out of
+// memory or of numbers.
+static struct mh_cache *make_record_locked(void) {
+    if (grow_table_locked() != MH_OK) {
+        return NULL;
+    }
+    struct mh_cache *cache =
+        mh_persistent_alloc(&mh_heaps.caches, sizeof(*cache), 4u << 10);
+    if (cache == NULL) {
+        return NULL;
+    }
+    cache->id = (uint32_t)mh_caches.count;
+    cache->owner_word = cache->id << MH_CLASS_BITS;
+    mh_lock_init(&cache->page_lock, MH_RANK_PAGE_CACHE);
+    mh_caches.table[cache->id] = cache;
+    // release: a reader that sees the count sees the entry.
+    MH_STORE_RELEASE(&mh_caches.count, mh_caches.count + 1);
+    return cache;
+}
+
+// New bins are small: a thread that frees a few objects of a class need not
+// keep sixty-four.
+static void reset_bins(struct mh_cache *cache) {
+    for (unsigned i = 0; i < MH_NCLASSES; i++) {
+        void **bottom = mh_bin_bottom(cache, i);
+        size_t first = mh_classes[i].cache_slots / 8;
+        if (first < 2) {
+            first =
+                mh_classes[i].cache_slots < 2 ? mh_classes[i].cache_slots : 2;
+        }
+        MH_STORE_RELAXED(&cache->bins[i].top, bottom);
+        MH_STORE_RELAXED(&cache->bins[i].limit, bottom + first);
+    }
+}
+
+static struct mh_cache *open_cache(struct mheap *heap,
+                                   enum mh_cache_state state) {
+    mh_lock(&mh_caches.lock);
+    struct mh_cache *cache = mh_caches.free;
+    if (cache != NULL) {
+        mh_caches.free = cache->next_free;
+    } else {
+        cache = make_record_locked();
+    }
+    mh_unlock(&mh_caches.lock);
+    if (cache == NULL) {
+        return NULL;
+    }
+    reset_bins(cache);
+    cache->heap = heap;
+    cache->next_thread = NULL;
+    cache->next_free = NULL;
+    cache->thread = mh_thread_id();
+    MH_STORE_RELAXED(&cache->generation, cache->generation + 1);
+    MH_STORE_RELEASE(&cache->state, (uint32_t)state);
+    MH_ADD_RELAXED(&heap->caches_live, 1);
+    return cache;
+}
+
+static void close_cache(struct mh_cache *cache) {
+    MH_SUB_RELAXED(&mh_caches.limit_bytes, cache->limit_bytes);
+    cache->limit_bytes = 0;
+    MH_STORE_RELEASE(&cache->state, (uint32_t)MH_CACHE_FREE);
+    mh_lock(&mh_caches.lock);
+    cache->next_free = mh_caches.free;
+    mh_caches.free = cache;
+    mh_unlock(&mh_caches.lock);
+}
+
+void mh_cache_retire(struct mh_cache *cache) {
+    if (cache->state != MH_CACHE_ORPHAN) {
+        mh_cache_flush(cache);
+        mh_cache_give_spans(cache);
+        MH_SUB_RELAXED(&cache->heap->caches_live, 1);
+    }
+    close_cache(cache);
+}
+
+void mh_cache_abandon(struct mh_cache *cache, enum mh_cache_state state) {
+    reset_bins(cache);
+    memset(cache->current, 0, sizeof(cache->current));
+    memset(cache->partial, 0, sizeof(cache->partial));
+    cache->owned = NULL;
+    MH_STORE_RELAXED(&cache->told, NULL);
+    MH_STORE_RELEASE(&cache->state, (uint32_t)state);
+    if (state == MH_CACHE_FREE) {
+        close_cache(cache);
+    }
+}
+
+// The end of a thread: what it had goes back, and from now on it is served
+// without a cache.
+static void thread_exit(void *first) {
+    mh_tls_set(&mh_cache_dead);
+    struct mh_cache *cache = first;
+    while (cache != NULL) {
+        struct mh_cache *next = cache->next_thread;
+        mh_cache_retire(cache);
+        cache = next;
+    }
+}
+
+enum mh_status mh_cache_init_exit(void) {
+    return mh_thread_on_exit(thread_exit);
+}
+
+// The thread's first cache, of the default heap. Registering for the exit may
+// call malloc: the cache is in place before. A thread that cannot register
+// keeps its cache; it is found again by nobody when the thread ends, and only
+// then.
+static struct mh_cache *first_cache(void) {
+    struct mheap *heap = mh_heap_default();
+    if (heap == NULL) {
+        return NULL;
+    }
+    struct mh_cache *cache = open_cache(heap, MH_CACHE_IN_USE);
+    if (cache == NULL) {
+        return NULL;
+    }
+    mh_tls_set(cache);
+    if (mh_thread_arm_exit(cache) != MH_OK) {
+        mh_tls_set(&mh_cache_none);
+        mh_cache_retire(cache);
+        return NULL;
+    }
+    return cache;
+}
+
+// Takes caches of destroyed heaps out of the thread's chain.
+static void drop_orphans(struct mh_cache *first) {
+    struct mh_cache **link = &first->next_thread;
+    while (*link != NULL) {
+        struct mh_cache *cache = *link;
+        if (MH_LOAD_ACQUIRE(&cache->state) == MH_CACHE_ORPHAN) {
+            *link = cache->next_thread;
+            mh_cache_retire(cache);
+        } else {
+            link = &cache->next_thread;
+        }
+    }
+}
+
+struct mh_cache *mh_cache_of_thread(struct mheap *heap) {
+    struct mh_cache *first = mh_tls_get();
+    if (first == &mh_cache_dead) {
+        return NULL;
+    }
+    if (first == &mh_cache_none) {
+        first = first_cache();
+    }
+    if (first == NULL || first->heap == heap) {
+        return first;
+    }
+    for (struct mh_cache *cache = first->next_thread; cache != NULL;
+         cache = cache->next_thread) {
+        if (cache->heap == heap &&
+            MH_LOAD_RELAXED(&cache->state) == MH_CACHE_IN_USE) {
+            return cache;
+        }
+    }
+    drop_orphans(first);
+    struct mh_cache *cache = open_cache(heap, MH_CACHE_IN_USE);
+    if (cache != NULL) {
+        cache->next_thread = first->next_thread;
+        first->next_thread = cache;
+    }
+    return cache;
+}
+
+struct mh_cache *mh_cache_of_owner(uint32_t owner) {
+    struct mh_cache *cache = mh_tls_get();
+    for (; cache != NULL; cache = cache->next_thread) {
+        if (cache->id == owner) {
+            return cache;
+        }
+    }
+    return NULL;
+}
+
+struct mh_cache *mh_cache_side_locked(struct mheap *heap) {
+    if (heap->side == NULL) {
+        heap->side = open_cache(heap, MH_CACHE_SIDE);
+    }
+    return heap->side;
+}

@@ -1,0 +1,23 @@
+// remote.h - a thread frees an object of a span it does not own.
+//
+// The object's remote bit is set with one atomic OR, at the call. The owner is
+// told once per span: the free that raises `told` in {owner, told} puts the
+// span on the told stack of the owner it read in the same compare-and-swap. A
+// span without an owner is adopted by the thread that frees, or, when that has
+// no cache, settled under the central lock.
+//
+// docs/locking.md has the protocol with thread exit and adoption in full.
+
+#ifndef MHEAP_CORE_HEAP_REMOTE_H
+#define MHEAP_CORE_HEAP_REMOTE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/heap/arena.h"
+
+// mh_remote_free frees the object at p, a multiple of 16 in a small span of
+// arena. False when p is no live object: nothing has changed then.
+bool mh_remote_free(struct mh_arena *arena, uintptr_t p);
+
+#endif // MHEAP_CORE_HEAP_REMOTE_H
