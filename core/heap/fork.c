@@ -1,0 +1,185 @@
+// fork.c - a fork in the middle of a storm.
+//
+// Before the fork every lock is taken, in rank order, so that what locks guard
+// is whole in the child. What a thread changes without a lock (its bins, the
+// free bits of its spans) is not: those threads are gone, and the child makes
+// their free bits anew from live and remote bits, which are single words and
+// always whole. Slots that lay in their bins become free by that.
+
+#include "core/heap/fork.h"
+
+#include "core/base/assert.h"
+#include "core/base/atomic.h"
+#include "core/heap/arena.h"
+#include "core/heap/cache.h"
+#include "core/heap/heap.h"
+#include "core/heap/records.h"
+#include "core/heap/root.h"
+#include "core/sys/thread.h"
+
+// Does something to every lock, in the order in which they may be taken.
+static void each_lock(void (*first)(struct mh_lock *),
+                      void (*same)(struct mh_lock *)) {
+    first(&mh_heaps.lock);
+    for (uint32_t i = 0; i < mh_heaps.count; i++) {
+        same(&mh_heaps.table[i]->side_lock);
+    }
+    first(&mh_caches.lock);
+    for (uint32_t i = 0; i < mh_heaps.count; i++) {
+        for (unsigned c = 0; c < MH_NCLASSES; c++) {
+            same(&mh_heaps.table[i]->central[c].lock);
+        }
+    }
+    for (uint32_t id = 1; id < mh_caches.count; id++) {
+        same(&mh_cache_by_id(id)->page_lock);
+    }
+    for (uint32_t i = 0; i < mh_heaps.count; i++) {
+        same(&mh_heaps.table[i]->lock);
+    }
+    first(&mh_arenas.lock);
+    for (uint64_t i = 0; i < mh_arenas.count; i++) {
+        same(&mh_arenas.table[i]->lock);
+    }
+    same(&mh_records.lock);
+    same(&mh_heaps.caches.lock);
+}
+
+static void prepare(void) {
+    each_lock(mh_lock, mh_lock_same);
+}
+
+static void parent(void) {
+    each_lock(mh_unlock, mh_unlock);
+}
+
+// Whether a cache belongs to the thread that forked.
+static bool is_mine(const struct mh_cache *cache) {
+    const struct mh_cache *mine = mh_tls_get();
+    for (; mine != NULL; mine = mine->next_thread) {
+        if (mine == cache) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// A vanished thread's span gets no owner. One of this thread's own keeps it; if
+// another thread was just telling us of it, that is done here.
+static void adopt_span(struct mh_span *span, void *arg) {
+    (void)arg;
+    mh_arena_repair_seq(span);
+    uint32_t owner = (uint32_t)(span->owner_told >> 1);
+    if (owner > MH_OWNER_MAX || owner == MH_OWNER_NONE) {
+        return;
+    }
+    struct mh_cache *cache = mh_cache_by_id(owner);
+    if (is_mine(cache) || cache->state == MH_CACHE_SIDE) {
+        return;
+    }
+    struct mheap *heap = mh_heap_by_id(span->heap);
+    struct mh_central *central = &heap->central[span->size_class];
+    span->list = MH_LIST_NONE;
+    span->next = NULL;
+    span->prev = NULL;
+    MH_STORE_RELAXED(&span->owner_told, mh_owner_word(MH_OWNER_NONE, false));
+    mh_span_set_owner(span, MH_OWNER_NONE);
+    mh_span_rebuild(span);
+
+    mh_lock(&central->lock);
+    bool idle = mh_central_put_locked(central, span);
+    mh_unlock(&central->lock);
+    if (idle) {
+        MH_STORE_RELAXED(&span->owner_told,
+                         mh_owner_word(MH_OWNER_DEAD, false));
+        mh_heap_free_span(span, NULL);
+    }
+}
+
+// What other threads freed of this thread's spans may be half said: a bit set
+// but not noted as touched, a told bit raised but the span not pushed. Every
+// span is told anew, and all of it looked at.
+static void retell_span(struct mh_span *span, void *arg) {
+    (void)arg;
+    uint32_t owner = (uint32_t)(span->owner_told >> 1);
+    if (owner > MH_OWNER_MAX || owner == MH_OWNER_NONE) {
+        return;
+    }
+    struct mh_cache *cache = mh_cache_by_id(owner);
+    span->touched = ~UINT64_C(0);
+    span->owner_told = mh_owner_word(owner, true);
+    span->told_next = cache->told;
+    cache->told = span;
+}
+
+static void each_cache(void (*visit)(struct mh_cache *cache)) {
+    for (uint32_t id = 1; id < mh_caches.count; id++) {
+        visit(mh_cache_by_id(id));
+    }
+}
+
+static void empty_told(struct mh_cache *cache) {
+    cache->told = NULL;
+}
+
+static void flush_pages(struct mh_cache *cache) {
+    if (cache->heap != NULL) {
+        mh_heap_flush_pages(cache);
+    }
+}
+
+static void drop_vanished(struct mh_cache *cache) {
+    uint32_t state = cache->state;
+    bool used = state == MH_CACHE_IN_USE || state == MH_CACHE_ORPHAN;
+    if (!used || is_mine(cache)) {
+        return;
+    }
+    if (state == MH_CACHE_IN_USE) {
+        MH_SUB_RELAXED(&cache->heap->caches_live, 1);
+    }
+    mh_cache_abandon(cache, MH_CACHE_FREE);
+}
+
+// Whether a span covers a page, asked in address order. `end` is where the last
+// large span seen ends: its inner pages name nobody.
+static bool page_is_used(void *arg, uintptr_t page) {
+    uintptr_t *end = arg;
+    struct mh_arena *arena = mh_arena_of_known(page);
+    if (page < *end) {
+        return true;
+    }
+    if (arena->page_word[mh_arena_page(page)] == 0) {
+        return false;
+    }
+    const struct mh_span *span = mh_arena_span(arena, page);
+    *end = (uintptr_t)span->base + ((uintptr_t)span->npages << MH_PAGE_SHIFT);
+    return true;
+}
+
+// Pages that a vanished thread had taken and not yet made a span of, or had
+// taken out of a span and not yet given back, belong to nobody.
+static void recover_pages(void) {
+    for (uint32_t i = 0; i < mh_heaps.count; i++) {
+        uintptr_t end = 0;
+        struct mheap *heap = mh_heaps.table[i];
+        mh_lock(&heap->lock);
+        mh_palloc_rebuild(&heap->pages, page_is_used, &end);
+        mh_unlock(&heap->lock);
+    }
+}
+
+static void child(void) {
+    each_lock(mh_lock_reset, mh_lock_reset);
+    if (mh_caches.count > 2 || mh_tls_get()->state == MH_CACHE_NOBODY) {
+        mh_heap_each_span(NULL, adopt_span, NULL);
+        each_cache(empty_told);
+        mh_heap_each_span(NULL, retell_span, NULL);
+        each_cache(flush_pages);
+        each_cache(drop_vanished);
+        recover_pages();
+    }
+    mh_root_publish();
+}
+
+enum mh_status mh_fork_init(void) {
+    return mh_thread_on_fork(prepare, parent, child);
+}

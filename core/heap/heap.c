@@ -1,0 +1,287 @@
+// heap.c - the pages and spans of one heap.
+//
+// Making, destroying and naming heaps is in heap_life.c.
+
+#include "core/heap/heap.h"
+
+#include <string.h>
+
+#include "core/base/assert.h"
+#include "core/base/atomic.h"
+#include "core/base/bits.h"
+#include "core/heap/size_class.h"
+
+// Address space is mapped in steps of this many bytes, or, where that is
+// refused, by exactly what is needed.
+#define MAP_STEP MH_CHUNK_SIZE
+
+static size_t bytes_of(size_t npages) {
+    return npages << MH_PAGE_SHIFT;
+}
+
+// Maps the next size bytes of the room and gives them to the page allocator.
+static enum mh_status map_locked(struct mheap *heap, size_t size) {
+    uintptr_t base = heap->room.next;
+    enum mh_status status = mh_sys_map((void *)base, size, MH_FOR_HEAP);
+    if (status != MH_OK) {
+        return status;
+    }
+    // From here on the room begins behind the range, whatever happens: a page
+    // the allocator has no record for stays Prepared and unused.
+    heap->room.next = base + size;
+    MH_ADD_RELAXED(&heap->counts.grown_bytes, size);
+    return mh_palloc_grow(&heap->pages, base, size >> MH_PAGE_SHIFT);
+}
+
+// Replaces the room by one of at least size bytes. What was left of the old one
+// is mapped first, so that nothing is lost.
+static enum mh_status new_room_locked(struct mheap *heap, size_t size) {
+    size_t left = heap->room.end - heap->room.next;
+    if (left != 0 && map_locked(heap, left) != MH_OK) {
+        return MH_NO_MEMORY;
+    }
+    size_t got = 0;
+    void *base = mh_arenas_reserve(size, size, &got);
+    if (base == NULL) {
+        return MH_NO_MEMORY;
+    }
+    heap->room.next = (uintptr_t)base;
+    heap->room.end = (uintptr_t)base + got;
+    return MH_OK;
+}
+
+static enum mh_status grow_locked(struct mheap *heap, size_t npages,
+                                  size_t align_pages) {
+    // An aligned run may begin anywhere within one alignment.
+    size_t slack = align_pages > 1 ? align_pages : 0;
+    size_t need = 0;
+    if (mh_add_overflows(npages, slack, &need) ||
+        need > SIZE_MAX >> (MH_PAGE_SHIFT + 1)) {
+        return MH_NO_MEMORY;
+    }
+    // The room's unit is the system's page, which may be larger than ours.
+    need = mh_align_up(bytes_of(need), mh_sys_facts()->page_size);
+    if (heap->room.end - heap->room.next < need &&
+        new_room_locked(heap, need) != MH_OK) {
+        return MH_NO_MEMORY;
+    }
+    size_t room = heap->room.end - heap->room.next;
+    size_t step = mh_align_up(need, MAP_STEP);
+    if (step <= room && map_locked(heap, step) == MH_OK) {
+        return MH_OK;
+    }
+    return map_locked(heap, need);
+}
+
+static uintptr_t take_pages_locked(struct mheap *heap, size_t npages,
+                                   size_t align_pages, bool *zero_out) {
+    size_t released = 0;
+    uintptr_t base =
+        mh_palloc_alloc(&heap->pages, npages, align_pages, &released);
+    if (base == 0) {
+        return 0;
+    }
+    *zero_out = released == npages && mh_sys_facts()->unused_zeroes;
+    if (released != 0 &&
+        mh_sys_used((void *)base, bytes_of(npages), bytes_of(released),
+                    MH_FOR_HEAP) != MH_OK) {
+        mh_palloc_undo(&heap->pages, base, npages);
+        return 0;
+    }
+    return base;
+}
+
+static uintptr_t alloc_pages_locked(struct mheap *heap, size_t npages,
+                                    size_t align_pages, bool *zero_out) {
+    uintptr_t base = take_pages_locked(heap, npages, align_pages, zero_out);
+    if (base == 0 && grow_locked(heap, npages, align_pages) == MH_OK) {
+        base = take_pages_locked(heap, npages, align_pages, zero_out);
+    }
+    return base;
+}
+
+uintptr_t mh_heap_alloc_pages(struct mheap *heap, size_t npages,
+                              size_t align_pages, bool *zero_out) {
+    mh_lock(&heap->lock);
+    uintptr_t base = alloc_pages_locked(heap, npages, align_pages, zero_out);
+    if (base == 0) {
+        // The system refuses: give it what is free, and ask once more.
+        mh_heap_release_locked(heap);
+        base = alloc_pages_locked(heap, npages, align_pages, zero_out);
+    }
+    mh_unlock(&heap->lock);
+    return base;
+}
+
+void mh_heap_free_pages(struct mheap *heap, uintptr_t base, size_t npages) {
+    mh_lock(&heap->lock);
+    mh_palloc_free(&heap->pages, base, npages);
+    mh_unlock(&heap->lock);
+}
+
+bool mh_heap_extend_pages(struct mheap *heap, uintptr_t base, size_t npages,
+                          size_t extra) {
+    size_t released = 0;
+    uintptr_t behind = base + bytes_of(npages);
+    mh_lock(&heap->lock);
+    bool done = mh_palloc_extend(&heap->pages, base, npages, extra, &released);
+    if (done && released != 0 &&
+        mh_sys_used((void *)behind, bytes_of(extra), bytes_of(released),
+                    MH_FOR_HEAP) != MH_OK) {
+        mh_palloc_undo(&heap->pages, behind, extra);
+        done = false;
+    }
+    mh_unlock(&heap->lock);
+    return done;
+}
+
+// Pages for a small span from the cache's page cache, which is filled when it
+// has none. 0 when out of memory, or when the run is no matter for a page
+// cache.
+static uintptr_t cached_pages(struct mheap *heap, struct mh_cache *cache,
+                              size_t npages) {
+    size_t released = 0;
+    mh_lock(&cache->page_lock);
+    struct mh_page_cache before = cache->pages;
+    uintptr_t base = mh_page_cache_alloc(&cache->pages, npages, &released);
+    if (base == 0) {
+        mh_lock(&heap->lock);
+        mh_page_cache_flush(&heap->pages, &cache->pages);
+        bool filled = mh_page_cache_fill(&heap->pages, &cache->pages);
+        mh_unlock(&heap->lock);
+        before = cache->pages;
+        if (filled) {
+            base = mh_page_cache_alloc(&cache->pages, npages, &released);
+        }
+    }
+    if (base != 0 && released != 0 &&
+        mh_sys_used((void *)base, bytes_of(npages), bytes_of(released),
+                    MH_FOR_HEAP) != MH_OK) {
+        cache->pages = before; // as if it had not been asked
+        base = 0;
+    }
+    mh_unlock(&cache->page_lock);
+    return base;
+}
+
+struct mh_span *mh_heap_new_span(struct mheap *heap, unsigned size_class,
+                                 struct mh_cache *cache) {
+    const struct mh_class_info *info = &mh_classes[size_class];
+    uintptr_t base = cached_pages(heap, cache, info->npages);
+    if (base == 0) {
+        bool zero = false;
+        base = mh_heap_alloc_pages(heap, info->npages, 1, &zero);
+    }
+    if (base == 0) {
+        return NULL;
+    }
+    struct mh_span *span = mh_arena_new_span(base, info->npages);
+    MH_STORE_RELAXED(&span->heap, heap->id);
+    MH_STORE_RELAXED(&span->size_class, (uint8_t)size_class);
+    span->slot_size = info->size;
+    span->magic = info->magic;
+    span->nslots = info->nslots;
+    size_t pairs = bytes_of(info->npages) >> MH_PAIR_SHIFT;
+    span->touched_shift = pairs > 64 ? (uint8_t)(mh_log2(pairs - 1) - 5) : 0;
+    mh_span_fill_free(span);
+    MH_ADD_RELAXED(&heap->counts.spans_made, 1);
+    mh_span_publish(span, MH_SPAN_IN_USE, cache->id);
+    return span;
+}
+
+void mh_heap_free_span(struct mh_span *span, struct mh_cache *cache) {
+    struct mheap *heap = mh_heap_by_id(span->heap);
+    uintptr_t base = (uintptr_t)span->base;
+    size_t npages = span->npages;
+    MH_ASSERT(mh_span_is_idle(span));
+    mh_span_retire(span);
+    mh_arena_drop_span(span);
+    MH_ADD_RELAXED(&heap->counts.spans_freed, 1);
+
+    bool cached = false;
+    if (cache != NULL && cache->heap == heap) {
+        mh_lock(&cache->page_lock);
+        cached = mh_page_cache_free(&cache->pages, base, npages);
+        mh_unlock(&cache->page_lock);
+    }
+    if (!cached) {
+        mh_heap_free_pages(heap, base, npages);
+    }
+}
+
+void mh_heap_flush_pages(struct mh_cache *cache) {
+    mh_lock(&cache->page_lock);
+    mh_lock(&cache->heap->lock);
+    mh_page_cache_flush(&cache->heap->pages, &cache->pages);
+    mh_unlock(&cache->heap->lock);
+    mh_unlock(&cache->page_lock);
+}
+
+// System pages may be larger than heap pages: only whole ones can go.
+static size_t release_unit(void) {
+    size_t page = mh_sys_facts()->page_size;
+    return page <= MH_PAGE_SIZE ? 1 : page >> MH_PAGE_SHIFT;
+}
+
+size_t mh_heap_release_locked(struct mheap *heap) {
+    size_t done = 0;
+    size_t npages = 0;
+    uintptr_t below = UINTPTR_MAX;
+    for (;;) {
+        uintptr_t base = mh_palloc_find_scavengable(
+            &heap->pages, below, MH_CHUNK_PAGES, release_unit(), &npages);
+        if (base == 0) {
+            break;
+        }
+        if (mh_sys_unused((void *)base, bytes_of(npages), MH_FOR_HEAP) ==
+            MH_OK) {
+            mh_palloc_mark_released(&heap->pages, base, npages);
+            done += bytes_of(npages);
+        }
+        below = base;
+    }
+    MH_ADD_RELAXED(&heap->counts.released_bytes, done);
+    return done;
+}
+
+size_t mh_heap_release(struct mheap *heap) {
+    mh_lock(&heap->lock);
+    size_t done = mh_heap_release_locked(heap);
+    mh_unlock(&heap->lock);
+    return done;
+}
+
+void *mh_heap_manual_alloc(struct mheap *heap, size_t npages) {
+    bool zero = false;
+    uintptr_t base =
+        npages > UINT32_MAX ? 0 : mh_heap_alloc_pages(heap, npages, 1, &zero);
+    if (base == 0) {
+        return NULL;
+    }
+    struct mh_span *span = mh_arena_new_span(base, npages);
+    MH_STORE_RELAXED(&span->heap, heap->id);
+    MH_ADD_RELAXED(&heap->counts.spans_made, 1);
+    mh_span_publish(span, MH_SPAN_MANUAL, MH_OWNER_MANUAL);
+    return (void *)base;
+}
+
+bool mh_heap_manual_free(void *base) {
+    uintptr_t p = (uintptr_t)base;
+    struct mh_arena *arena = mh_arena_of(p);
+    if (arena == NULL || p % MH_PAGE_SIZE != 0) {
+        return false;
+    }
+    uint32_t manual = mh_page_word_make(MH_OWNER_MANUAL, 0);
+    // One of two threads that free the same pages wins the page word.
+    if (!MH_CAS_ACQ_REL(&arena->page_word[mh_arena_page(p)], &manual, 0)) {
+        return false;
+    }
+    struct mh_span *span = mh_arena_span(arena, p);
+    struct mheap *heap = mh_heap_by_id(span->heap);
+    size_t npages = span->npages;
+    mh_span_retire(span);
+    mh_arena_drop_span(span);
+    MH_ADD_RELAXED(&heap->counts.spans_freed, 1);
+    mh_heap_free_pages(heap, p, npages);
+    return true;
+}

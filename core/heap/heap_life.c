@@ -1,0 +1,229 @@
+// heap_life.c - making, naming, destroying and checking heaps.
+
+#include <string.h>
+
+#include "core/base/assert.h"
+#include "core/base/atomic.h"
+#include "core/heap/arena.h"
+#include "core/heap/fork.h"
+#include "core/heap/heap.h"
+#include "core/heap/options.h"
+#include "core/heap/records.h"
+#include "core/heap/root.h"
+#include "core/sys/thread.h"
+
+struct mh_heaps mh_heaps = {
+    .lock = MH_LOCK_INIT(MH_RANK_HEAPS),
+    .caches = MH_PERSISTENT_INIT(MH_FOR_CACHES),
+};
+
+struct mh_persistent mh_records = MH_PERSISTENT_INIT(MH_FOR_OTHER);
+
+struct mheap *mh_heap_by_id(uint32_t id) {
+    MH_CHECK(id < MH_HEAPS_MAX);
+    // acquire: pairs with the release in make_record_locked.
+    return MH_LOAD_ACQUIRE(&mh_heaps.table[id]);
+}
+
+// A record that was never used; NULL when out of memory or numbers.
+static struct mheap *make_record_locked(void) {
+    if (mh_heaps.count == MH_HEAPS_MAX) {
+        return NULL;
+    }
+    struct mheap *heap =
+        mh_persistent_alloc(&mh_records, sizeof(*heap), MH_CACHE_LINE);
+    if (heap == NULL || mh_palloc_init(&heap->pages, &mh_records) != MH_OK) {
+        return NULL;
+    }
+    mh_lock_init(&heap->lock, MH_RANK_HEAP);
+    mh_lock_init(&heap->side_lock, MH_RANK_SIDE);
+    for (unsigned i = 0; i < MH_NCLASSES; i++) {
+        mh_lock_init(&heap->central[i].lock, MH_RANK_CENTRAL);
+    }
+    heap->id = mh_heaps.count;
+    MH_STORE_RELEASE(&mh_heaps.table[heap->id], heap);
+    MH_STORE_RELEASE(&mh_heaps.count, mh_heaps.count + 1);
+    return heap;
+}
+
+static struct mheap *free_record_locked(void) {
+    for (uint32_t i = 1; i < mh_heaps.count; i++) {
+        if (mh_heaps.table[i]->state == MH_HEAP_FREE) {
+            return mh_heaps.table[i];
+        }
+    }
+    return NULL;
+}
+
+static struct mheap *open_heap_locked(const char *name) {
+    struct mheap *heap = free_record_locked();
+    if (heap == NULL) {
+        heap = make_record_locked();
+    }
+    if (heap == NULL) {
+        return NULL;
+    }
+    size_t length = name == NULL ? 0 : strlen(name);
+    if (length >= sizeof(heap->name)) {
+        length = sizeof(heap->name) - 1;
+    }
+    memset(heap->name, 0, sizeof(heap->name));
+    memcpy(heap->name, name == NULL ? "" : name, length);
+    MH_STORE_RELAXED(&heap->generation, heap->generation + 1);
+    MH_STORE_RELEASE(&heap->state, (uint32_t)MH_HEAP_LIVE);
+    return heap;
+}
+
+// What the process sets up once, before the first heap exists. A system that
+// refuses to run a hook gets a heap all the same: threads then leave their
+// caches behind, or a fork in a storm is as unsafe as it was.
+static void init_process(void) {
+    mh_options_read();
+    mh_root_publish();
+    enum mh_status exits = mh_cache_init_exit();
+    enum mh_status forks = mh_fork_init();
+    (void)exits;
+    (void)forks;
+}
+
+struct mheap *mh_heap_default(void) {
+    // acquire: pairs with the release in make_record_locked.
+    struct mheap *heap = MH_LOAD_ACQUIRE(&mh_heaps.table[0]);
+    if (MH_LIKELY(heap != NULL &&
+                  MH_LOAD_ACQUIRE(&heap->state) == MH_HEAP_LIVE)) {
+        return heap;
+    }
+    bool made = false;
+    mh_lock(&mh_heaps.lock);
+    heap = mh_heaps.table[0];
+    if (heap == NULL) {
+        heap = open_heap_locked("default");
+        made = heap != NULL;
+    }
+    mh_unlock(&mh_heaps.lock);
+    if (made) {
+        // Without the lock: registering may call malloc, which comes back here
+        // and finds the heap.
+        init_process();
+    }
+    return heap;
+}
+
+struct mheap *mh_heap_create(const char *name) {
+    if (mh_heap_default() == NULL) {
+        return NULL;
+    }
+    mh_lock(&mh_heaps.lock);
+    struct mheap *heap = open_heap_locked(name);
+    mh_unlock(&mh_heaps.lock);
+    return heap;
+}
+
+// Empties the caches of a heap that is being destroyed: other threads' become
+// orphans, which their threads drop when they next look.
+static void orphan_caches(struct mheap *heap) {
+    mh_lock(&mh_caches.lock);
+    uint64_t count = mh_caches.count;
+    mh_unlock(&mh_caches.lock);
+    for (uint32_t id = 1; id < count; id++) {
+        struct mh_cache *cache = mh_cache_by_id(id);
+        uint32_t state = MH_LOAD_ACQUIRE(&cache->state);
+        bool ours = cache->heap == heap &&
+                    (state == MH_CACHE_IN_USE || state == MH_CACHE_SIDE);
+        if (ours) {
+            mh_heap_flush_pages(cache);
+            mh_cache_abandon(cache, state == MH_CACHE_SIDE ? MH_CACHE_FREE
+                                                           : MH_CACHE_ORPHAN);
+        }
+    }
+    heap->side = NULL;
+    heap->caches_live = 0;
+}
+
+void mh_heap_each_span(const struct mheap *heap,
+                       void (*visit)(struct mh_span *span, void *arg),
+                       void *arg) {
+    // acquire: pairs with the release that published the last arena.
+    uint64_t narenas = MH_LOAD_ACQUIRE(&mh_arenas.count);
+    struct mh_arena **table = MH_LOAD_ACQUIRE(&mh_arenas.table);
+    for (uint64_t a = 0; a < narenas; a++) {
+        struct mh_arena *arena = table[a];
+        uint32_t made = MH_LOAD_ACQUIRE(&arena->spans_made);
+        for (uint32_t i = 0; i < made; i++) {
+            struct mh_span *span = &arena->spans[i];
+            bool dead = MH_LOAD_ACQUIRE(&span->state) == MH_SPAN_DEAD;
+            if (!dead && (heap == NULL || span->heap == heap->id)) {
+                visit(span, arg);
+            }
+        }
+    }
+}
+
+// The bits of a dead span's pages are zero, as a new span expects them.
+static void clear_bits(const struct mh_span *span) {
+    struct mh_arena *arena = mh_arena_of_known((uintptr_t)span->base);
+    size_t npages = span->size_class == 0 ? 1 : span->npages;
+    struct mh_pair *first = mh_arena_pair(arena, (uintptr_t)span->base);
+    memset(first, 0,
+           (npages << (MH_PAGE_SHIFT - MH_PAIR_SHIFT)) * sizeof(*first));
+}
+
+static void kill_span(struct mh_span *span, void *arg) {
+    (void)arg;
+    clear_bits(span);
+    MH_STORE_RELAXED(&span->owner_told, mh_owner_word(MH_OWNER_DEAD, false));
+    mh_span_retire(span);
+    mh_arena_drop_span(span);
+}
+
+static bool no_page_used(void *arg, uintptr_t page) {
+    (void)arg;
+    (void)page;
+    return false;
+}
+
+void mh_heap_destroy(struct mheap *heap) {
+    if (heap->id == 0) {
+        return;
+    }
+    orphan_caches(heap);
+    mh_heap_each_span(heap, kill_span, NULL);
+    for (unsigned i = 0; i < MH_NCLASSES; i++) {
+        heap->central[i].spans = NULL;
+        heap->central[i].nspans = 0;
+    }
+    mh_lock(&heap->lock);
+    mh_palloc_rebuild(&heap->pages, no_page_used, NULL);
+    mh_heap_release_locked(heap);
+    mh_unlock(&heap->lock);
+    MH_STORE_RELEASE(&heap->state, (uint32_t)MH_HEAP_FREE);
+}
+
+// The first broken invariant of the spans of a heap that nobody owns or that
+// belong to other threads' idle caches.
+static void check_span(struct mh_span *span, void *arg) {
+    int *broken = arg;
+    if (*broken == 0) {
+        *broken = mh_span_check(span);
+    }
+}
+
+int mh_heap_check(struct mheap *heap) {
+    mh_lock(&heap->lock);
+    int broken = mh_palloc_check(&heap->pages);
+    mh_unlock(&heap->lock);
+    if (broken != 0) {
+        return 100 + broken;
+    }
+    mh_heap_each_span(heap, check_span, &broken);
+    if (broken != 0) {
+        return 200 + broken;
+    }
+    struct mh_cache *cache = mh_tls_get();
+    for (; cache != NULL && broken == 0; cache = cache->next_thread) {
+        if (cache->heap == heap && cache->state == MH_CACHE_IN_USE) {
+            broken = mh_cache_check(cache);
+        }
+    }
+    return broken == 0 ? 0 : 300 + broken;
+}

@@ -1,0 +1,140 @@
+// large.c - objects of over 32 KiB: a span each, straight from the pages.
+
+#include "core/heap/large.h"
+
+#include "core/base/assert.h"
+#include "core/base/atomic.h"
+#include "core/base/bits.h"
+#include "core/heap/heap.h"
+#include "core/heap/size_class.h"
+
+// Moving pages splits mappings, and a process has a budget of them (32 beside
+// two per arena), of which moves may use this many, ever.
+enum { MOVES_MAX = 24 };
+
+// Below this, copying costs less than the system call and the faults it avoids:
+// 4 MiB copy in about half a millisecond.
+#define MOVE_BYTES ((size_t)4 << 20)
+
+static uint32_t moves; // (a) made so far
+
+static size_t pages_for(size_t size) {
+    return (size >> MH_PAGE_SHIFT) + ((size & (MH_PAGE_SIZE - 1)) != 0);
+}
+
+size_t mh_large_bytes(const struct mh_span *span) {
+    return (size_t)MH_LOAD_RELAXED(&span->npages) << MH_PAGE_SHIFT;
+}
+
+static void set_live(uintptr_t p) {
+    struct mh_pair *pair = mh_arena_pair(mh_arena_of_known(p), p);
+    // Atomic, as a large object has no owner: frees race for this bit.
+    __atomic_fetch_or(&pair->live, mh_pair_bit(p), __ATOMIC_RELAXED);
+}
+
+static void count_alloc(struct mheap *heap, size_t bytes) {
+    MH_ADD_RELAXED(&heap->counts.large_allocs, 1);
+    MH_ADD_RELAXED(&heap->counts.large_alloc_bytes, bytes);
+}
+
+void *mh_large_alloc(struct mheap *heap, size_t size, size_t align,
+                     bool *zero_out) {
+    size_t npages = size == 0 ? 1 : pages_for(size);
+    size_t align_pages = align <= MH_PAGE_SIZE ? 1 : align >> MH_PAGE_SHIFT;
+    if (npages > UINT32_MAX || size > PTRDIFF_MAX) {
+        return NULL;
+    }
+    uintptr_t base = mh_heap_alloc_pages(heap, npages, align_pages, zero_out);
+    if (base == 0) {
+        return NULL;
+    }
+    struct mh_span *span = mh_arena_new_span(base, npages);
+    span->nslots = 1;
+    span->heap = heap->id;
+    span->large_size = size;
+    MH_ADD_RELAXED(&heap->counts.spans_made, 1);
+    count_alloc(heap, npages << MH_PAGE_SHIFT);
+    mh_span_publish(span, MH_SPAN_IN_USE, MH_OWNER_LARGE);
+    set_live(base);
+    return (void *)base;
+}
+
+static void free_span(struct mh_span *span) {
+    struct mheap *heap = mh_heap_by_id(span->heap);
+    uintptr_t base = (uintptr_t)span->base;
+    size_t npages = span->npages;
+    MH_ADD_RELAXED(&heap->counts.large_frees, 1);
+    MH_ADD_RELAXED(&heap->counts.large_free_bytes, npages << MH_PAGE_SHIFT);
+    MH_ADD_RELAXED(&heap->counts.spans_freed, 1);
+    mh_span_retire(span);
+    mh_arena_drop_span(span);
+    mh_heap_free_pages(heap, base, npages);
+}
+
+bool mh_large_free(struct mh_arena *arena, uintptr_t p) {
+    struct mh_pair *pair = mh_arena_pair(arena, p);
+    uint64_t bit = mh_pair_bit(p);
+    // acquire and release: the winner frees what the loser may have written.
+    uint64_t old = __atomic_fetch_and(&pair->live, ~bit, __ATOMIC_ACQ_REL);
+    if ((old & bit) == 0) {
+        return false;
+    }
+    free_span(mh_arena_span(arena, p));
+    return true;
+}
+
+static bool grow(struct mheap *heap, struct mh_span *span, size_t npages) {
+    size_t extra = npages - span->npages;
+    return mh_heap_extend_pages(heap, (uintptr_t)span->base, span->npages,
+                                extra);
+}
+
+bool mh_large_resize(struct mh_span *span, size_t size) {
+    struct mheap *heap = mh_heap_by_id(span->heap);
+    size_t npages = pages_for(size);
+    size_t old = span->npages;
+    if (npages > UINT32_MAX || (npages > old && !grow(heap, span, npages))) {
+        return false;
+    }
+    MH_STORE_RELAXED(&span->npages, (uint32_t)npages);
+    MH_STORE_RELAXED(&span->large_size, size);
+    if (npages < old) {
+        uintptr_t tail = (uintptr_t)span->base + (npages << MH_PAGE_SHIFT);
+        mh_heap_free_pages(heap, tail, old - npages);
+    }
+    // Counted as freed at the old size and allocated at the new one.
+    MH_ADD_RELAXED(&heap->counts.large_frees, 1);
+    MH_ADD_RELAXED(&heap->counts.large_free_bytes, old << MH_PAGE_SHIFT);
+    count_alloc(heap, npages << MH_PAGE_SHIFT);
+    return true;
+}
+
+// Takes one of the moves a process may make.
+static bool may_move(size_t bytes) {
+    if (bytes < MOVE_BYTES || !mh_sys_facts()->can_move ||
+        MH_LOAD_RELAXED(&moves) >= MOVES_MAX) {
+        return false;
+    }
+    return MH_ADD_RELAXED(&moves, 1) < MOVES_MAX;
+}
+
+void *mh_large_move(struct mh_span *span, size_t size) {
+    size_t bytes = mh_large_bytes(span);
+    bool zero = false;
+    if (!may_move(bytes)) {
+        return NULL;
+    }
+    void *to =
+        mh_large_alloc(mh_heap_by_id(span->heap), size, MH_PAGE_SIZE, &zero);
+    if (to == NULL) {
+        return NULL;
+    }
+    void *from = (void *)(uintptr_t)span->base;
+    uintptr_t here = (uintptr_t)to;
+    if (mh_sys_move(from, to, bytes) != MH_OK) {
+        mh_large_free(mh_arena_of_known(here), here);
+        return NULL;
+    }
+    mh_large_free(mh_arena_of_known((uintptr_t)from), (uintptr_t)from);
+    return to;
+}

@@ -1,0 +1,31 @@
+// options.h - the few things a process may decide.
+//
+// Read from the environment once, when the first heap is made, and settable
+// from code before and after. docs/tuning.md has the table for users.
+
+#ifndef MHEAP_CORE_HEAP_OPTIONS_H
+#define MHEAP_CORE_HEAP_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+// In the order of enum mheap_option of the public header.
+enum mh_option {
+    MH_OPTION_BAD_FREE,    // enum mh_on_bad_free
+    MH_OPTION_CACHE_BYTES, // bytes of one class in one cache
+    MH_OPTION_CACHE_TOTAL, // bytes in all caches
+    MH_NOPTIONS,
+};
+
+// mh_option is the value in force.
+uint64_t mh_option(enum mh_option option);
+
+// mh_option_set returns false for an unknown option or a value out of range.
+bool mh_option_set(unsigned option, uint64_t value);
+
+// mh_options_read takes what the environment says; a value that cannot be
+// understood is reported in one line and ignored. Options already set from code
+// stay.
+void mh_options_read(void);
+
+#endif // MHEAP_CORE_HEAP_OPTIONS_H
