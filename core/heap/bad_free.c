@@ -1,0 +1,169 @@
+// bad_free.c - what happens when something is freed that is no live object.
+
+#include "core/heap/bad_free.h"
+
+#include "core/base/bits.h"
+#include "core/base/fmt.h"
+#include "core/heap/arena.h"
+#include "core/heap/heap.h"
+#include "core/heap/options.h"
+#include "core/heap/size_class.h"
+
+static struct {
+    void (*handler)(const struct mh_bad_free *what, void *context);
+    void *context;
+    uint64_t count;
+} bad_frees;
+
+static const char *const names[MH_NBAD_FREES] = {
+    [MH_BAD_DOUBLE] = "double free",
+    [MH_BAD_INTERIOR] = "interior pointer",
+    [MH_BAD_MISALIGNED] = "misaligned pointer",
+    [MH_BAD_FREE_PAGE] = "free page",
+    [MH_BAD_STACK] = "stack address",
+    [MH_BAD_WILD] = "wild pointer",
+    [MH_BAD_SIZE] = "wrong size",
+    [MH_BAD_MANUAL] = "manual pages",
+};
+
+const char *mh_bad_free_name(unsigned kind) {
+    return kind < MH_NBAD_FREES ? names[kind] : "unknown";
+}
+
+uint64_t mh_bad_free_count(void) {
+    return MH_LOAD_RELAXED(&bad_frees.count);
+}
+
+void mh_bad_free_set_handler(void (*handler)(const struct mh_bad_free *what,
+                                             void *context),
+                             void *context) {
+    MH_STORE_RELAXED(&bad_frees.context, context);
+    MH_STORE_RELEASE(&bad_frees.handler, handler);
+}
+
+// Near enough to this frame that it can only be this thread's stack: nothing
+// tells where the stack ends, and a guess is all the word needs.
+static bool is_on_stack(uintptr_t address) {
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    uintptr_t above = (uintptr_t)8 << 20;
+    uintptr_t below = (uintptr_t)64 << 10;
+    return address + below >= here && address - here <= above;
+}
+
+// What a pointer is that lies in a span of slots.
+static void describe_slot(struct mh_bad_free *what,
+                          const struct mh_span *span) {
+    uintptr_t address = (uintptr_t)what->address;
+    uint32_t slot = mh_span_slot(span, address);
+    what->slot_size = span->slot_size;
+    if (slot >= span->nslots) {
+        what->kind = MH_BAD_INTERIOR; // in the tail that no slot fits into
+        return;
+    }
+    uintptr_t start = mh_span_slot_address(span, slot);
+    what->object = (void *)start;
+    what->kind = start == address ? MH_BAD_DOUBLE : MH_BAD_INTERIOR;
+}
+
+static void describe_span(struct mh_bad_free *what,
+                          const struct mh_span *span) {
+    what->span = (void *)(uintptr_t)span->base;
+    if (span->state == MH_SPAN_MANUAL) {
+        what->kind = MH_BAD_MANUAL;
+    } else if (span->size_class == 0) {
+        what->object = what->span;
+        what->slot_size = (size_t)span->large_size;
+        what->kind =
+            what->address == what->object ? MH_BAD_DOUBLE : MH_BAD_INTERIOR;
+    } else {
+        describe_slot(what, span);
+    }
+}
+
+static void describe(struct mh_bad_free *what) {
+    uintptr_t address = (uintptr_t)what->address;
+    uintptr_t aligned = mh_align_down(address, 16);
+    if (mh_arena_of(aligned) == NULL) {
+        what->kind = is_on_stack(address) ? MH_BAD_STACK : MH_BAD_WILD;
+        return;
+    }
+    const struct mh_span *span = mh_arena_span_at(aligned);
+    if (span == NULL) {
+        what->kind = MH_BAD_FREE_PAGE;
+    } else {
+        describe_span(what, span);
+    }
+    if (aligned != address) {
+        what->kind = MH_BAD_MISALIGNED;
+    }
+}
+
+// `mheap: fatal: bad free: WHAT: address 0x…`, then a line of what is known.
+static void say(const struct mh_bad_free *what, bool fatal) {
+    char buffer[320];
+    struct mh_text text = mh_text_start(buffer, sizeof(buffer));
+    mh_text_str(&text, fatal ? "mheap: fatal: bad free: "
+                             : "mheap: warning: bad free: ");
+    mh_text_str(&text, mh_bad_free_name(what->kind));
+    mh_text_str(&text, ": address ");
+    mh_text_hex(&text, (uintptr_t)what->address);
+    mh_text_str(&text, "\nmheap: in ");
+    mh_text_str(&text, what->function);
+    if (what->given_size != SIZE_MAX) {
+        mh_text_str(&text, " with size ");
+        mh_text_dec(&text, what->given_size);
+    }
+    if (what->object != NULL) {
+        mh_text_str(&text, "; the object there starts at ");
+        mh_text_hex(&text, (uintptr_t)what->object);
+        mh_text_str(&text, " and has ");
+        mh_text_dec(&text, what->slot_size);
+        mh_text_str(&text, " bytes");
+    }
+    if (what->span != NULL) {
+        mh_text_str(&text, "; span ");
+        mh_text_hex(&text, (uintptr_t)what->span);
+    }
+    mh_text_str(&text, "\n");
+    mh_sys_say(buffer, text.len);
+}
+
+static void act(const struct mh_bad_free *what) {
+    MH_ADD_RELAXED(&bad_frees.count, 1);
+    uint64_t wish = mh_option(MH_OPTION_BAD_FREE);
+    if (wish != MH_ON_BAD_FREE_COUNT) {
+        say(what, wish == MH_ON_BAD_FREE_ABORT);
+    }
+    if (wish == MH_ON_BAD_FREE_ABORT) {
+        mh_sys_abort();
+    }
+}
+
+void mh_bad_free(const void *p, const char *function, size_t given_size) {
+    struct mh_bad_free what = {
+        .address = p, .function = function, .given_size = given_size};
+    // What the environment asks for is read when the default heap is made; a
+    // process may begin with a bad free.
+    (void)mh_heap_default();
+    describe(&what);
+    if (given_size != SIZE_MAX) {
+        what.kind = MH_BAD_SIZE;
+    }
+    // acquire: pairs with the release that published handler and context.
+    void (*handler)(const struct mh_bad_free *, void *) =
+        MH_LOAD_ACQUIRE(&bad_frees.handler);
+    if (handler != NULL) {
+        MH_ADD_RELAXED(&bad_frees.count, 1);
+        handler(&what, MH_LOAD_RELAXED(&bad_frees.context));
+        return;
+    }
+    act(&what);
+}
+
+void mh_bad_free_late(const void *p) {
+    struct mh_bad_free what = {.address = p,
+                               .function = "a free that raced this one",
+                               .given_size = SIZE_MAX};
+    describe(&what);
+    act(&what);
+}
