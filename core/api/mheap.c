@@ -1,0 +1,304 @@
+// mheap.c - the malloc family, heaps, and giving back.
+
+#include "mheap/mheap.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "core/api/fast.h"
+#include "core/api/slow.h"
+#include "core/base/bits.h"
+#include "core/heap/bad_free.h"
+#include "core/heap/heap.h"
+#include "core/heap/large.h"
+#include "core/heap/options.h"
+
+void *mheap_malloc(size_t size) {
+    return mh_fast_malloc(size);
+}
+
+void mheap_free(void *p) {
+    mh_fast_free(p, "free");
+}
+
+static void *out_of_memory(void) {
+    errno = ENOMEM;
+    return NULL;
+}
+
+static void *invalid(void) {
+    errno = EINVAL;
+    return NULL;
+}
+
+void *mheap_calloc_in(struct mheap *heap, size_t n, size_t size) {
+    size_t bytes = 0;
+    bool zero = false;
+    if (mh_mul_overflows(n, size, &bytes)) {
+        return out_of_memory();
+    }
+    void *p = mh_alloc(heap, bytes, 1, &zero);
+    if (p != NULL && !zero) {
+        memset(p, 0, bytes);
+    }
+    return p;
+}
+
+void *mheap_calloc(size_t n, size_t size) {
+    size_t bytes = 0;
+    if (mh_mul_overflows(n, size, &bytes)) {
+        return out_of_memory();
+    }
+    if (bytes > MH_SMALL_MAX) {
+        return mheap_calloc_in(mh_heap_default(), n, size);
+    }
+    void *p = mh_fast_malloc(bytes);
+    if (p != NULL) {
+        memset(p, 0, bytes);
+    }
+    return p;
+}
+
+// Whether an object of `have` bytes may stay for one of `size`: not when more
+// than half of it would be unused.
+static bool fits(size_t have, size_t size) {
+    return size <= have && (size > have / 2 || have <= 32);
+}
+
+static void *move_object(void *p, struct mh_object object, size_t size) {
+    bool zero = false;
+    if (object.span->size_class == 0 && size > object.bytes) {
+        void *moved = mh_large_move(object.span, size);
+        if (moved != NULL) {
+            return moved;
+        }
+    }
+    void *to = mh_alloc(mh_heap_by_id(object.span->heap), size, 1, &zero);
+    if (to != NULL) {
+        memcpy(to, p, size < object.bytes ? size : object.bytes);
+        mheap_free(p);
+    }
+    return to;
+}
+
+static void *bad_realloc(void *p) {
+    mh_bad_free(p, "realloc", SIZE_MAX);
+    return invalid();
+}
+
+void *mheap_realloc(void *p, size_t size) {
+    if (p == NULL) {
+        return mheap_malloc(size);
+    }
+    struct mh_object object = mh_object_at(p);
+    if (object.span == NULL) {
+        return bad_realloc(p);
+    }
+    if (size == 0) {
+        mheap_free(p);
+        return NULL;
+    }
+    if (object.span->size_class != 0) {
+        return fits(object.bytes, size) ? p : move_object(p, object, size);
+    }
+    bool stays_large = size > MH_SMALL_MAX;
+    if (stays_large && mh_large_resize(object.span, size)) {
+        return p;
+    }
+    return move_object(p, object, size);
+}
+
+void *mheap_reallocarray(void *p, size_t n, size_t size) {
+    size_t bytes = 0;
+    if (mh_mul_overflows(n, size, &bytes)) {
+        return out_of_memory();
+    }
+    return mheap_realloc(p, bytes);
+}
+
+// Whether an object asked for with size and align could be the one at p.
+static bool size_matches(const void *p, size_t align, size_t size) {
+    struct mh_object object = mh_object_at(p);
+    if (object.span == NULL) {
+        return true; // a bad free of another kind: let free say which
+    }
+    unsigned size_class = mh_size_class_aligned(size, align);
+    if (object.span->size_class == 0) {
+        return size_class == 0 &&
+               mh_align_up(size + (size == 0), MH_PAGE_SIZE) == object.bytes;
+    }
+    // realloc leaves an object where it is when at least half of it is used.
+    return size_class == object.span->size_class || fits(object.bytes, size);
+}
+
+void mheap_free_aligned_sized(void *p, size_t align, size_t size) {
+    if (p != NULL && !size_matches(p, align, size)) {
+        mh_bad_free(p, "free_sized", size);
+        return;
+    }
+    mheap_free(p);
+}
+
+void mheap_free_sized(void *p, size_t size) {
+    mheap_free_aligned_sized(p, 1, size);
+}
+
+void *mheap_aligned_alloc_in(struct mheap *heap, size_t align, size_t size) {
+    bool zero = false;
+    if (!mh_is_pow2(align)) {
+        return invalid();
+    }
+    return mh_alloc(heap, size, align, &zero);
+}
+
+void *mheap_aligned_alloc(size_t align, size_t size) {
+    return mheap_aligned_alloc_in(mh_heap_default(), align, size);
+}
+
+int mheap_posix_memalign(void **out, size_t align, size_t size) {
+    if (!mh_is_pow2(align) || align % sizeof(void *) != 0) {
+        return EINVAL;
+    }
+    int saved = errno;
+    void *p = mheap_aligned_alloc(align, size);
+    errno = saved;
+    if (p == NULL) {
+        return ENOMEM;
+    }
+    *out = p;
+    return 0;
+}
+
+size_t mheap_usable_size(const void *p) {
+    return p == NULL ? 0 : mh_object_at(p).bytes;
+}
+
+size_t mheap_good_size(size_t size) {
+    return mh_good_size(size);
+}
+
+struct mheap *mheap_create(const char *name) {
+    struct mheap *heap = mh_heap_create(name);
+    if (heap == NULL) {
+        errno = ENOMEM;
+    }
+    return heap;
+}
+
+void mheap_destroy(struct mheap *heap) {
+    if (heap != NULL) {
+        int saved = errno;
+        mh_heap_destroy(heap);
+        errno = saved;
+    }
+}
+
+struct mheap *mheap_default(void) {
+    return mh_heap_default();
+}
+
+void *mheap_alloc_in(struct mheap *heap, size_t size) {
+    bool zero = false;
+    return mh_alloc(heap, size, 1, &zero);
+}
+
+struct mheap *mheap_heap_of(const void *p) {
+    struct mh_object object = mh_object_at(p);
+    return object.span == NULL ? NULL : mh_heap_by_id(object.span->heap);
+}
+
+void *mheap_pages_alloc(struct mheap *heap, size_t npages) {
+    if (npages == 0) {
+        return invalid();
+    }
+    void *base = heap == NULL ? NULL : mh_heap_manual_alloc(heap, npages);
+    return base == NULL ? out_of_memory() : base;
+}
+
+void mheap_pages_free(void *base) {
+    int saved = errno;
+    if (base != NULL && !mh_heap_manual_free(base)) {
+        mh_bad_free(base, "mheap_pages_free", SIZE_MAX);
+    }
+    errno = saved;
+}
+
+void mheap_thread_flush(void) {
+    int saved = errno;
+    struct mh_cache *cache = mh_tls_get();
+    for (; cache != NULL; cache = cache->next_thread) {
+        if (cache->state == MH_CACHE_IN_USE) {
+            mh_cache_flush(cache);
+        }
+    }
+    errno = saved;
+}
+
+size_t mheap_release(void) {
+    size_t done = 0;
+    int saved = errno;
+    mheap_thread_flush();
+    uint32_t count = MH_LOAD_ACQUIRE(&mh_heaps.count);
+    for (uint32_t i = 0; i < count; i++) {
+        done += mh_heap_release(mh_heap_by_id(i));
+    }
+    errno = saved;
+    return done;
+}
+
+MH_STATIC_ASSERT((int)MHEAP_BAD_MANUAL == (int)MH_BAD_MANUAL,
+                 "the kinds of bad frees have the same numbers");
+MH_STATIC_ASSERT((int)MHEAP_NOPTIONS == (int)MH_NOPTIONS,
+                 "the options have the same numbers");
+
+static struct {
+    mheap_bad_free_handler *handler;
+    void *context;
+} users_handler;
+
+// Translates a report into the public record.
+static void forward(const struct mh_bad_free *what, void *context) {
+    (void)context;
+    struct mheap_bad_free report = {
+        .kind = (enum mheap_bad_free_kind)what->kind,
+        .address = what->address,
+        .object = what->object,
+        .span = what->span,
+        .slot_size = what->slot_size,
+        .given_size = what->given_size == SIZE_MAX ? 0 : what->given_size,
+        .function = what->function,
+    };
+    users_handler.handler(&report, users_handler.context);
+}
+
+void mheap_set_bad_free_handler(mheap_bad_free_handler *handler,
+                                void *context) {
+    if (handler == NULL) {
+        mh_bad_free_set_handler(NULL, NULL);
+        return;
+    }
+    users_handler.context = context;
+    users_handler.handler = handler;
+    mh_bad_free_set_handler(forward, NULL);
+}
+
+const char *mheap_bad_free_name(enum mheap_bad_free_kind kind) {
+    return mh_bad_free_name(kind);
+}
+
+int mheap_option_set(enum mheap_option option, uint64_t value) {
+    return mh_option_set(option, value) ? 0 : EINVAL;
+}
+
+uint64_t mheap_option_get(enum mheap_option option) {
+    return (unsigned)option < MH_NOPTIONS ? mh_option((enum mh_option)option)
+                                          : 0;
+}
+
+int mheap_check(struct mheap *heap) {
+    return mh_heap_check(heap);
+}
+
+const char *mheap_version(void) {
+    return MHEAP_VERSION_STRING;
+}

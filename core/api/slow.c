@@ -1,0 +1,138 @@
+// slow.c - malloc and free, whatever the case.
+
+#include <errno.h>
+
+#include "core/api/fast.h"
+#include "core/api/slow.h"
+#include "core/base/assert.h"
+#include "core/base/bits.h"
+#include "core/heap/bad_free.h"
+#include "core/heap/heap.h"
+#include "core/heap/large.h"
+#include "core/heap/remote.h"
+
+// Takes a slot from a heap's side cache, for threads without a cache.
+static void *alloc_side(struct mheap *heap, unsigned size_class) {
+    void *slot = NULL;
+    mh_lock(&heap->side_lock);
+    struct mh_cache *cache = mh_cache_side_locked(heap);
+    if (cache != NULL) {
+        slot = mh_cache_alloc(cache, size_class);
+    }
+    if (slot != NULL) {
+        mh_mark_live((uintptr_t)slot);
+    }
+    mh_unlock(&heap->side_lock);
+    return slot;
+}
+
+static void *alloc_class(struct mheap *heap, unsigned size_class) {
+    struct mh_cache *cache = mh_cache_of_thread(heap);
+    if (MH_UNLIKELY(cache == NULL)) {
+        return alloc_side(heap, size_class);
+    }
+    void *slot = mh_cache_alloc(cache, size_class);
+    if (slot != NULL) {
+        mh_mark_live((uintptr_t)slot);
+    }
+    return slot;
+}
+
+void *mh_alloc(struct mheap *heap, size_t size, size_t align, bool *zero_out) {
+    void *p = NULL;
+    *zero_out = false;
+    if (heap != NULL) {
+        unsigned size_class = mh_size_class_aligned(size, align);
+        p = size_class != 0 ? alloc_class(heap, size_class)
+                            : mh_large_alloc(heap, size, align, zero_out);
+    }
+    if (p == NULL) {
+        errno = ENOMEM;
+    }
+    return p;
+}
+
+void *mh_malloc_slow(size_t size) {
+    bool zero = false;
+    int saved = errno;
+    void *p = mh_alloc(mh_heap_default(), size, 1, &zero);
+    if (p != NULL) {
+        errno = saved;
+    }
+    return p;
+}
+
+// Frees an object of a span that one of this thread's caches owns.
+static bool free_local(struct mh_arena *arena, struct mh_cache *cache,
+                       uintptr_t p, unsigned size_class) {
+#if MH_CHECKS
+    struct mh_pair *pair = mh_arena_pair(arena, p);
+    uint64_t live = pair->live;
+    uint64_t bit = mh_pair_bit(p);
+    if ((live & ~MH_LOAD_RELAXED(&pair->remote) & bit) == 0) {
+        return false;
+    }
+    MH_STORE_RELAXED(&pair->live, live & ~bit);
+#else
+    (void)arena;
+#endif
+    mh_cache_push(cache, size_class, (void *)p);
+    return true;
+}
+
+static bool free_any(uintptr_t p) {
+    struct mh_arena *arena = mh_arena_of(p);
+    if (arena == NULL) {
+        return false;
+    }
+    uint32_t word = MH_LOAD_RELAXED(&arena->page_word[mh_arena_page(p)]);
+    uint32_t owner = mh_page_word_owner(word);
+    unsigned size_class = word & ((1u << MH_CLASS_BITS) - 1);
+    if (owner == MH_OWNER_LARGE) {
+        return mh_large_free(arena, p);
+    }
+    if (size_class == 0) {
+        return false; // free pages, or manual ones
+    }
+    struct mh_cache *cache = mh_cache_of_owner(owner);
+    return cache != NULL ? free_local(arena, cache, p, size_class)
+                         : mh_remote_free(arena, p);
+}
+
+void mh_free_slow(void *p, const char *function) {
+    if (p == NULL) {
+        return;
+    }
+    int saved = errno;
+    if (!free_any((uintptr_t)p)) {
+        mh_bad_free(p, function, SIZE_MAX);
+    }
+    errno = saved;
+}
+
+struct mh_object mh_object_at(const void *p) {
+    uintptr_t address = (uintptr_t)p;
+    struct mh_object object = {NULL, 0};
+    struct mh_arena *arena = mh_arena_of(address);
+    if (arena == NULL) {
+        return object;
+    }
+    uint32_t word = MH_LOAD_RELAXED(&arena->page_word[mh_arena_page(address)]);
+    uint32_t owner = mh_page_word_owner(word);
+    if (word == 0 || owner == MH_OWNER_MANUAL) {
+        return object;
+    }
+    struct mh_span *span = mh_arena_span(arena, address);
+#if MH_CHECKS
+    const struct mh_pair *pair = mh_arena_pair(arena, address);
+    uint64_t live =
+        MH_LOAD_RELAXED(&pair->live) & ~MH_LOAD_RELAXED(&pair->remote);
+    if ((live & mh_pair_bit(address)) == 0) {
+        return object;
+    }
+#endif
+    object.span = span;
+    object.bytes =
+        owner == MH_OWNER_LARGE ? mh_large_bytes(span) : span->slot_size;
+    return object;
+}

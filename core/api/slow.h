@@ -1,0 +1,27 @@
+// slow.h - what the API's functions share beside the fast paths.
+
+#ifndef MHEAP_CORE_API_SLOW_H
+#define MHEAP_CORE_API_SLOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/heap/span.h"
+
+struct mheap;
+
+// mh_alloc allocates size bytes at a multiple of align, a power of two, in a
+// heap; a NULL heap is one there was no memory for. *zero_out: it is known to
+// read as zero. NULL with ENOMEM when out of memory.
+void *mh_alloc(struct mheap *heap, size_t size, size_t align, bool *zero_out);
+
+// A live object and its span.
+struct mh_object {
+    struct mh_span *span; // NULL: there is none
+    size_t bytes;         // that its user may write
+};
+
+// mh_object_at finds the live object that starts at p.
+struct mh_object mh_object_at(const void *p);
+
+#endif // MHEAP_CORE_API_SLOW_H
