@@ -134,7 +134,7 @@ def is_function_head(head):
     flat, previous = head, None
     while flat != previous:
         previous, flat = flat, re.sub(r"\([^()]*\)", "@", flat)
-    return bool(re.search(r"@\s*(\w+\s*@?\s*)*$", flat)) and "=" not in flat
+    return bool(re.search(r"@(?:\s+\w+\b|\s*@)*\s*$", flat)) and "=" not in flat
 
 
 def exempt(lines, number):
