@@ -1,0 +1,19 @@
+// test_main.h - the main function of a test program.
+
+#ifndef MHEAP_TESTS_SUPPORT_TEST_MAIN_H
+#define MHEAP_TESTS_SUPPORT_TEST_MAIN_H
+
+#include <check.h>
+#include <stdlib.h>
+
+// mh_test_main runs a suite and returns what main returns.
+static inline int mh_test_main(Suite *suite) {
+    SRunner *runner = srunner_create(suite);
+
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+#endif // MHEAP_TESTS_SUPPORT_TEST_MAIN_H
