@@ -85,10 +85,10 @@ static void *posix_entry(void *start_arg) {
     return NULL;
 }
 
-// posix_create runs posix_entry(start) on a detached thread, all signals blocked, so
-// that no handler of the program ever runs on a thread it does not know. The
-// C library rejects stacks below its own needs, which grow with the program's
-// thread-local data, so a rejected size is doubled up to a megabyte.
+// posix_create runs posix_entry(start) on a detached thread, all signals
+// blocked, so that no handler of the program ever runs on a thread it does not
+// know. The C library rejects stacks below its own needs, which grow with the
+// program's thread-local data, so a rejected size is doubled up to a megabyte.
 static inline int posix_create(struct posix_start *start, size_t stack_size) {
     pthread_attr_t attr;
     pthread_t thread;
