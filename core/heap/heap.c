@@ -164,13 +164,30 @@ static uintptr_t cached_pages(struct mheap *heap, struct mh_cache *cache,
     return base;
 }
 
+static bool crosses_arenas(uintptr_t base, size_t npages) {
+    return ((base ^ (base + bytes_of(npages) - 1)) >> MH_ARENA_SHIFT) != 0;
+}
+
+// Pages for a small span from the heap. A small span lies in one arena (S1):
+// its words are found from its first page by adding. Runs from a page cache,
+// which holds 64 aligned pages, always do.
+static uintptr_t heap_pages(struct mheap *heap, size_t npages) {
+    bool zero = false;
+    uintptr_t base = mh_heap_alloc_pages(heap, npages, 1, &zero);
+    if (base != 0 && crosses_arenas(base, npages)) {
+        mh_heap_free_pages(heap, base, npages);
+        size_t align = (size_t)1 << (mh_log2(npages - 1) + 1);
+        base = mh_heap_alloc_pages(heap, npages, align, &zero);
+    }
+    return base;
+}
+
 struct mh_span *mh_heap_new_span(struct mheap *heap, unsigned size_class,
                                  struct mh_cache *cache) {
     const struct mh_class_info *info = &mh_classes[size_class];
     uintptr_t base = cached_pages(heap, cache, info->npages);
     if (base == 0) {
-        bool zero = false;
-        base = mh_heap_alloc_pages(heap, info->npages, 1, &zero);
+        base = heap_pages(heap, info->npages);
     }
     if (base == 0) {
         return NULL;
