@@ -32,15 +32,16 @@ struct mh_page_cache {
     uint64_t released; // of them, released to the system
 };
 
-// mh_page_cache_fill takes the free pages of the block with the lowest free page
-// of the heap; false when the heap has none. The cache holds no free page
+// mh_page_cache_fill takes the free pages of the block with the lowest free
+// page of the heap; false when the heap has none. The cache holds no free page
 // before. The caller holds the heap lock.
 MH_NODISCARD bool mh_page_cache_fill(struct mh_palloc *p,
                                      struct mh_page_cache *c);
 
 // mh_page_cache_alloc takes the lowest run of npages, at most
 // MH_PAGE_CACHE_MAX_ALLOC; 0 when there is none. *released_out is how many of
-// the pages the caller has to make Ready.
+// the pages the caller has to make Ready. A copy of the record, made before and
+// put back, undoes it.
 MH_NODISCARD uintptr_t mh_page_cache_alloc(struct mh_page_cache *c,
                                            size_t npages, size_t *released_out);
 

@@ -97,20 +97,6 @@ static void update(struct mh_palloc *p, size_t position, size_t npages) {
     check_all(p);
 }
 
-// Notes which pages of a part are released, for mh_palloc_undo.
-static void remember_released(struct part part) {
-    unsigned at = part.first, left = part.npages;
-    while (left > 0) {
-        unsigned w = at / 64, bit = at % 64;
-        unsigned n = left < 64 - bit ? left : 64 - bit;
-        uint64_t mask = mh_low_bits(n) << bit;
-        part.chunk->was_released[w] = (part.chunk->was_released[w] & ~mask) |
-                                      (part.chunk->released[w] & mask);
-        at += n;
-        left -= n;
-    }
-}
-
 // claim takes a run of free pages and returns how many of them were released.
 static size_t claim(struct mh_palloc *p, size_t position, size_t npages) {
     size_t released = 0, at = position, left = npages;
@@ -120,7 +106,8 @@ static size_t claim(struct mh_palloc *p, size_t position, size_t npages) {
         struct mh_palloc_chunk *chunk = part.chunk;
         unsigned n =
             mh_palloc_bits_count(chunk->released, part.first, part.npages);
-        remember_released(part);
+        mh_palloc_bits_copy(chunk->was_released, chunk->released, part.first,
+                            part.npages);
         if (n > 0) {
             mh_palloc_bits_clear(chunk->released, part.first, part.npages);
             released += n;
@@ -261,13 +248,11 @@ void mh_palloc_undo(struct mh_palloc *p, uintptr_t base, size_t npages) {
     size_t position = locate_ours(p, base, npages);
     while (npages > 0) {
         struct part part = part_of(p, position, npages);
-        for (unsigned i = part.first; i < part.first + part.npages; i++) {
-            uint64_t bit = UINT64_C(1) << (i % 64);
-            if ((part.chunk->was_released[i / 64] & bit) != 0) {
-                part.chunk->released[i / 64] |= bit;
-                p->released_pages++;
-            }
-        }
+        struct mh_palloc_chunk *chunk = part.chunk;
+        mh_palloc_bits_copy(chunk->released, chunk->was_released, part.first,
+                            part.npages);
+        p->released_pages +=
+            mh_palloc_bits_count(chunk->released, part.first, part.npages);
         position += part.npages;
         npages -= part.npages;
     }

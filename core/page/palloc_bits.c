@@ -32,6 +32,17 @@ void mh_palloc_bits_clear(uint64_t *words, unsigned first, unsigned n) {
     }
 }
 
+void mh_palloc_bits_copy(uint64_t *to, const uint64_t *from, unsigned first,
+                         unsigned n) {
+    unsigned limit = first + n;
+    MH_ASSERT(n > 0 && limit <= MH_CHUNK_PAGES);
+
+    for (unsigned w = first / 64; w <= (limit - 1) / 64; w++) {
+        uint64_t mask = mask_of(w, first, limit);
+        to[w] = (to[w] & ~mask) | (from[w] & mask);
+    }
+}
+
 unsigned mh_palloc_bits_count(const uint64_t *words, unsigned first,
                               unsigned n) {
     unsigned limit = first + n, count = 0;

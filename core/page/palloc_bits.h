@@ -43,6 +43,10 @@ struct mh_palloc_counts {
 void mh_palloc_bits_set(uint64_t *words, unsigned first, unsigned n);
 void mh_palloc_bits_clear(uint64_t *words, unsigned first, unsigned n);
 
+// mh_palloc_bits_copy makes n bits of `to` those at the same place of `from`.
+void mh_palloc_bits_copy(uint64_t *to, const uint64_t *from, unsigned first,
+                         unsigned n);
+
 // mh_palloc_bits_count is how many of the n bits are set.
 unsigned mh_palloc_bits_count(const uint64_t *words, unsigned first,
                               unsigned n);

@@ -72,10 +72,7 @@ static enum mh_status add_chunks(struct mh_palloc *p, uintptr_t base,
         memset(chunks[i].alloc, 0xff, sizeof(chunks[i].alloc));
     }
 
-    size_t first = mh_palloc_index_insert(&p->index, chunks, n);
-    if (first * MH_CHUNK_PAGES < p->hint) {
-        p->hint = first * MH_CHUNK_PAGES; // positions above have moved
-    }
+    mh_palloc_index_insert(&p->index, chunks, n);
 
     struct mh_palloc_table *table = p->table;
     table->blocks[table->nblocks] = (struct mh_palloc_block){chunks, n};
@@ -114,6 +111,8 @@ static void give(struct mh_palloc *p, uintptr_t base, size_t npages) {
     p->total_pages += npages;
     p->free_pages += npages;
     p->released_pages += npages;
+    // Positions above may have moved; those below, which are all the hint
+    // speaks of once it is not above the new pages, have not.
     p->hint = position < p->hint ? position : p->hint;
     mh_palloc_index_update(&p->index, position / MH_CHUNK_PAGES,
                            (position + npages - 1) / MH_CHUNK_PAGES);

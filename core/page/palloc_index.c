@@ -191,8 +191,8 @@ static void shift(struct mh_palloc_index *index, size_t from, size_t to) {
     }
 }
 
-size_t mh_palloc_index_insert(struct mh_palloc_index *index,
-                              struct mh_palloc_chunk *chunks, size_t n) {
+void mh_palloc_index_insert(struct mh_palloc_index *index,
+                            struct mh_palloc_chunk *chunks, size_t n) {
     uintptr_t base = (uintptr_t)chunks[0].base;
     uintptr_t size = (uintptr_t)n << MH_CHUNK_SHIFT;
     size_t slot = mh_palloc_index_slot(index, base);
@@ -226,7 +226,6 @@ size_t mh_palloc_index_insert(struct mh_palloc_index *index,
     }
     index->finger = first;
     build_levels(index, left);
-    return first;
 }
 
 // update_leaf recomputes the summary of a slot and says whether it changed.

@@ -60,11 +60,11 @@ MH_NODISCARD enum mh_status
 mh_palloc_index_reserve(struct mh_palloc_index *index,
                         struct mh_persistent *mem, size_t extra);
 
-// mh_palloc_index_insert adds n chunks without free pages that follow each other
-// in memory and in address, for which room was reserved, and brings the tree up
-// to date. It returns the slot of the first. The addresses must be new.
-size_t mh_palloc_index_insert(struct mh_palloc_index *index,
-                              struct mh_palloc_chunk *chunks, size_t n);
+// mh_palloc_index_insert adds n chunks without free pages that follow each
+// other in memory and in address, for which room was reserved, and brings the
+// tree up to date. The addresses must be new.
+void mh_palloc_index_insert(struct mh_palloc_index *index,
+                            struct mh_palloc_chunk *chunks, size_t n);
 
 // mh_palloc_index_slot is the last slot whose base is <= address, or SIZE_MAX
 // when address lies below all of them.

@@ -40,6 +40,7 @@ enum page {
     X(free)         \
     X(take)         \
     X(extend)       \
+    X(undo)         \
     X(scavenge)     \
     X(mark)         \
     X(fill)         \
@@ -246,6 +247,19 @@ static void do_extend(struct state *s, const struct op *op) {
     REQUIRE(done == possible);
     if (done) {
         REQUIRE(set_range(s, next, extra, TAKEN, RELEASED) == released);
+    }
+}
+
+// undo: a run of a pages, taken and put back as if nothing had happened.
+static void do_undo(struct state *s, const struct op *op) {
+    size_t n = pick_size(op->a), released = 0;
+    uint64_t free_before = s->p.free_pages;
+    uintptr_t base = mh_palloc_alloc(&s->p, n, 1, &released);
+
+    if (base != 0) {
+        REQUIRE(s->p.free_pages == free_before - n);
+        mh_palloc_undo(&s->p, base, n);
+        REQUIRE(mh_palloc_released(&s->p, base, n) == released);
     }
 }
 
@@ -515,8 +529,8 @@ static void begin(struct state *s, struct universe u) {
     REQUIRE(mh_palloc_init(&s->p, &mem) == MH_OK);
 }
 
-// finish ends a run: everything is taken apart again, so that the whole universe
-// is one free run per stretch of addresses.
+// finish ends a run: everything is taken apart again, so that the universe is
+// one free run per stretch of addresses.
 static void finish(struct state *s) {
     for (uint32_t i = 0; i < NCACHES; i++) {
         do_flush(s, &(struct op){OP_flush, i, 0, 0});

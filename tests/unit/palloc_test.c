@@ -159,6 +159,20 @@ START_TEST(aligned_runs_are_found_between_odd_holes) {
 }
 END_TEST
 
+START_TEST(aligned_runs_are_found_across_a_border_of_chunks) {
+    grow(HEAP, 2048);
+    ck_assert_uint_eq(alloc(2048), HEAP);
+    for (uintptr_t i = 1; i < 500; i += 8) {
+        mh_palloc_free(&p, HEAP + i * PAGE, 4); // long enough, but misplaced
+    }
+    mh_palloc_free(&p, HEAP + 510 * PAGE, 4);
+    mh_palloc_free(&p, HEAP + 1024 * PAGE, 4);
+    ck_assert_uint_eq(alloc_at(4, 2), HEAP + 510 * PAGE);
+    ck_assert_uint_eq(alloc_at(4, 2), HEAP + 1024 * PAGE);
+    ck_assert_uint_eq(alloc_at(4, 2), 0);
+}
+END_TEST
+
 START_TEST(take_takes_exactly_the_pages_asked_for_or_none) {
     grow(HEAP, 1024);
     ck_assert(mh_palloc_take(&p, HEAP + 500 * PAGE, 24, &released));
@@ -192,6 +206,29 @@ START_TEST(extend_needs_the_pages_right_behind) {
     ck_assert_uint_eq(released, 1);
     ck_assert(!mh_palloc_extend(&p, HEAP, 602, 423, &released));
     ck_assert(mh_palloc_extend(&p, HEAP, 602, 422, &released));
+}
+END_TEST
+
+START_TEST(undo_puts_pages_back_as_they_were) {
+    grow(HEAP, 1500);
+    ck_assert_uint_eq(alloc(700), HEAP);
+    mh_palloc_free(&p, HEAP + 400 * PAGE, 300); // free and Ready
+
+    for (size_t n = 1; n < 1100; n += 97) {
+        uintptr_t base = alloc(n);
+        size_t were_released = released;
+        ck_assert_uint_eq(base, HEAP + 400 * PAGE);
+        mh_palloc_undo(&p, base, n);
+        ck_assert_int_eq(mh_palloc_check(&p), 0);
+        ck_assert_uint_eq(p.free_pages, 1100);
+        ck_assert_uint_eq(p.released_pages, 800);
+        ck_assert_uint_eq(mh_palloc_released(&p, base, n), were_released);
+    }
+    ck_assert_uint_eq(mh_palloc_released(&p, HEAP + 400 * PAGE, 300), 0);
+
+    ck_assert(mh_palloc_extend(&p, HEAP, 400, 400, &released));
+    mh_palloc_undo(&p, HEAP + 400 * PAGE, 400);
+    ck_assert_uint_eq(p.released_pages, 800);
 }
 END_TEST
 
@@ -333,10 +370,8 @@ START_TEST(rebuild_asks_about_our_pages_and_believes_the_answers) {
 
     ck_assert_uint_eq(asked, 709);
     uintptr_t first = HEAP >> MH_PAGE_SHIFT;
-    size_t used = 0;
     for (uintptr_t i = 0; i < 709; i++) {
         uintptr_t page = i < 9 ? first + 9 + i : first + 1024 + i - 9;
-        used += page % 3 == 0;
         bool taken = mh_palloc_take(&p, page << MH_PAGE_SHIFT, 1, &released);
         ck_assert(taken == (page % 3 != 0));
         ck_assert(!taken || released == (i >= 5));
@@ -432,9 +467,11 @@ static void add_alloc_tests(Suite *suite) {
     tcase_add_test(tcase, aligned_runs_begin_at_a_multiple);
     tcase_add_test(tcase, alignment_is_of_addresses_not_of_places_in_the_heap);
     tcase_add_test(tcase, aligned_runs_are_found_between_odd_holes);
+    tcase_add_test(tcase, aligned_runs_are_found_across_a_border_of_chunks);
     tcase_add_test(tcase, take_takes_exactly_the_pages_asked_for_or_none);
     tcase_add_test(tcase, taking_the_lowest_page_does_not_hide_the_next);
     tcase_add_test(tcase, extend_needs_the_pages_right_behind);
+    tcase_add_test(tcase, undo_puts_pages_back_as_they_were);
     tcase_add_loop_test(tcase, the_only_run_of_a_large_heap_is_found, 0, 8);
     tcase_add_loop_test(tcase, all_states_of_pages_at_a_border_of_chunks, 0, 2);
     suite_add_tcase(suite, tcase);
