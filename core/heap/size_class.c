@@ -31,7 +31,7 @@ size_t mh_good_size(size_t size) {
     if (size <= MH_SMALL_MAX) {
         return mh_class_size(mh_size_class(size));
     }
-    if (size > SIZE_MAX - (MH_PAGE_SIZE - 1)) {
+    if (size > PTRDIFF_MAX) {
         return SIZE_MAX;
     }
     return mh_align_up(size, MH_PAGE_SIZE);

@@ -68,20 +68,9 @@ uint32_t mh_span_take(struct mh_span *span, uint32_t max, void **slots_end) {
     return n;
 }
 
-// Moves the remote bits of one pair word to free bits, and says how many.
-static uint32_t drain_pair(struct mh_span *span, struct mh_pair *pair,
-                           uintptr_t base) {
-    // acquire: what the freeing thread wrote to the object comes before.
-    uint64_t remote = MH_LOAD_ACQUIRE(&pair->remote);
-    if (remote == 0) {
-        return 0;
-    }
-    uint64_t live = pair->live;
-    MH_STORE_RELAXED(&pair->live, live & ~remote);
-    // release, and after the line above: a second free of the same object by
-    // another thread finds either its remote bit set or its live bit clear.
-    MH_AND_RELEASE(&pair->remote, ~remote);
-
+// Makes the slots of one pair word free whose remote bits were taken.
+static uint32_t free_bits(struct mh_span *span, uintptr_t base, uint64_t live,
+                          uint64_t remote) {
     uint32_t n = 0;
     for (uint64_t bits = remote; bits != 0; bits &= bits - 1) {
         uint64_t bit = bits & -bits;
@@ -93,6 +82,28 @@ static uint32_t drain_pair(struct mh_span *span, struct mh_pair *pair,
         }
         mh_span_put_free(span, mh_span_slot(span, address));
         n++;
+    }
+    return n;
+}
+
+// Moves the remote bits of one pair word to free bits, and says how many.
+static uint32_t drain_pair(struct mh_span *span, struct mh_pair *pair,
+                           uintptr_t base) {
+    uint32_t n = 0;
+    // acquire: what the freeing thread wrote to the object comes before.
+    uint64_t remote = MH_LOAD_ACQUIRE(&pair->remote);
+    while (remote != 0) {
+        uint64_t live = pair->live;
+        MH_STORE_RELAXED(&pair->live, live & ~remote);
+        // release, and after the line above: a second free of the same object
+        // by another thread finds either its remote bit set or its live bit
+        // clear. acquire, for bits that came meanwhile: who set those found the
+        // word not empty and has left its group untouched, so they are taken in
+        // another turn.
+        uint64_t old =
+            __atomic_fetch_and(&pair->remote, ~remote, __ATOMIC_ACQ_REL);
+        n += free_bits(span, base, live, remote);
+        remote = old & ~remote;
     }
     return n;
 }
