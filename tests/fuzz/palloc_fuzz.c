@@ -519,6 +519,7 @@ static void perform(struct state *s, const struct op *op) {
 static void begin(struct state *s, struct universe u) {
     size_t used = mem.room.next != 0 ? mem.room.next - (uintptr_t)buffer : 0;
     memset(buffer, 0, used < sizeof(buffer) ? used : sizeof(buffer));
+    mh_persistent_init(&mem, MH_FOR_OTHER);
     mem.room = (struct mh_persistent_room){(uintptr_t)buffer,
                                            (uintptr_t)buffer + sizeof(buffer)};
     logged_universe = u;
