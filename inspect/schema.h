@@ -38,14 +38,13 @@
     N(page_cache, released)                                                  \
     S(heaps) N(heaps, count) A(heaps, table) P(heaps, caches)                \
     S(heap) N(heap, id) O(heap, generation) N(heap, state) P(heap, name)     \
-    P(heap, counts) A(heap, pages) A(heap, room) N(heap, extents)            \
+    P(heap, counts) A(heap, pages) A(heap, room)            \
     S(heap_counts) O(heap_counts, large_allocs)                              \
     O(heap_counts, large_alloc_bytes) O(heap_counts, large_frees)            \
     O(heap_counts, large_free_bytes) O(heap_counts, spans_made)              \
     O(heap_counts, spans_freed) O(heap_counts, released_bytes)               \
     O(heap_counts, remote_frees) O(heap_counts, grown_bytes)                 \
     S(room) N(room, next) N(room, end)                                       \
-    S(extent) N(extent, next) N(extent, base) N(extent, size)                \
     S(palloc) N(palloc, table) O(palloc, total_pages)                        \
     O(palloc, free_pages) O(palloc, released_pages)                          \
     S(palloc_table) N(palloc_table, nblocks) A(palloc_table, blocks)         \

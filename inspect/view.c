@@ -88,18 +88,20 @@ static int used_first(const void *a, const void *b) {
     return x->address < y->address ? -1 : x->address > y->address;
 }
 
+// reason is why the last one was not taken.
 static enum mh_view_status find(struct mh_source *source,
-                                struct mh_view_root *roots, size_t *n_out) {
+                                struct mh_view_root *roots, size_t *n_out,
+                                char *reason, size_t size) {
     struct mh_root_place places[MH_VIEW_MAX_ROOTS];
     size_t nplaces = mh_root_places(source, places, MH_VIEW_MAX_ROOTS);
     enum mh_view_status status = MH_VIEW_NONE;
-    char reason[128];
 
     *n_out = 0;
+    snprintf(reason, size, "no note and no symbol in its files");
     for (size_t i = 0; i < nplaces; i++) {
         struct mh_root root;
         enum mh_view_status found = mh_root_read(source, places[i].address,
-                                                 &root, reason, sizeof(reason));
+                                                 &root, reason, size);
         if (found == MH_VIEW_OK || found == MH_VIEW_NEWER) {
             describe(&roots[*n_out], &root, source, &places[i]);
             roots[(*n_out)++].used =
@@ -122,13 +124,15 @@ enum mh_view_status mh_view_find(struct mh_target *target,
                                  struct mh_view_root roots[MH_VIEW_MAX_ROOTS],
                                  size_t *nroots_out) {
     struct mh_source source;
+    char reason[128];
     enum mh_target_status opened = mh_source_open(&source, target);
 
     *nroots_out = 0;
     if (opened != MH_TARGET_OK) {
         return status_of(opened);
     }
-    enum mh_view_status status = find(&source, roots, nroots_out);
+    enum mh_view_status status =
+        find(&source, roots, nroots_out, reason, sizeof(reason));
     mh_source_close(&source);
     return status == MH_VIEW_OK || mh_target_alive(target) ? status
                                                            : MH_VIEW_GONE;
@@ -207,9 +211,13 @@ static enum mh_view_status choose_root(struct mh_reader *reader) {
 
     memset(roots, 0, sizeof(roots));
     if (address == 0) {
-        enum mh_view_status found = find(&reader->source, roots, &nroots);
+        enum mh_view_status found =
+            find(&reader->source, roots, &nroots, reason, sizeof(reason));
         if (found != MH_VIEW_OK) {
             view->root = roots[0];
+            if (options != NULL && options->why != NULL) {
+                snprintf(options->why, options->why_size, "%s", reason);
+            }
             return found;
         }
         address = roots[0].address;
@@ -221,8 +229,15 @@ static enum mh_view_status choose_root(struct mh_reader *reader) {
     } else {
         describe(&view->root, &reader->root, &reader->source, NULL);
     }
-    return status == MH_VIEW_OK && !shapes_fit(reader) ? MH_VIEW_CORRUPT
-                                                       : status;
+    if (status == MH_VIEW_OK && !shapes_fit(reader)) {
+        snprintf(reason, sizeof(reason),
+                 "layout table: arrays are not as long as the sizes say");
+        status = MH_VIEW_CORRUPT;
+    }
+    if (status != MH_VIEW_OK && options != NULL && options->why != NULL) {
+        snprintf(options->why, options->why_size, "%s", reason);
+    }
+    return status;
 }
 
 static void fill_constants(struct mh_reader *reader) {

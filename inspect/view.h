@@ -252,6 +252,8 @@ struct mh_view_options {
     uint64_t root;      // address of a root; 0: the first of mh_view_find
     bool residency;     // read the page tables: needed for ledger and resident
     uint64_t max_bytes; // the view may take; 0: as the header says
+    char *why;          // may be NULL; gets the reason for NEWER and CORRUPT
+    size_t why_size;
     // Called now and then while reading; may be NULL. done of total arenas.
     void (*progress)(void *context, uint64_t done, uint64_t total);
     void *context;
