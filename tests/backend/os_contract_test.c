@@ -1,0 +1,523 @@
+// os_contract_test.c - what every backend promises of memory.
+//
+// The same suite runs over the real system and over each system the simulator
+// knows; a backend is done when it passes this and os_world_test.c. The tests
+// ask mh_os_query what to expect and name no system. What only the simulator
+// can be made to do (run out of commit, say) is marked by MH_TEST_SIM, and what
+// only real memory shows (what is resident) by its absence.
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "platform/os.h"
+#include "platform/os_info.h"
+#include "tests/support/expect.h"
+#include "tests/support/test_main.h"
+#if MH_TEST_SIM
+#    include "platform/sim/sim.h"
+#endif
+
+static struct mh_os_info os;
+static size_t page; // bytes
+static unsigned char *region;
+static size_t region_size; // four reservation granules, so four pages or more
+
+static void must(struct mh_os_err err) {
+    ck_assert_int_eq(err.code, 0);
+}
+
+static void *reserve(size_t size) {
+    void *base = NULL;
+
+    must(mh_os_reserve(NULL, size, &base));
+    ck_assert_ptr_nonnull(base);
+    return base;
+}
+
+static void reserve_region(void) {
+    mh_os_query(&os);
+    page = os.page_size;
+    region_size = 4 * os.reserve_align;
+    region = reserve(region_size);
+}
+
+static void make_ready(size_t size) {
+    must(mh_os_map(region, size));
+    must(mh_os_used(region, size));
+}
+
+// States ---------------------------------------------------------------------
+
+START_TEST(facts_are_within_bounds_and_do_not_change) {
+    struct mh_os_info again;
+    ck_assert_uint_ge(os.page_size, 4096);
+    ck_assert_uint_eq(os.page_size & (os.page_size - 1), 0);
+    ck_assert_uint_eq(os.reserve_align % os.page_size, 0);
+    ck_assert_uint_eq(os.reserve_align & (os.reserve_align - 1), 0);
+    ck_assert(os.huge_page_size == 0 || os.huge_page_size >= os.page_size);
+    ck_assert_uint_le(os.address_bits, sizeof(void *) * 8);
+    ck_assert_uint_eq((uintptr_t)region >> (os.address_bits - 1) >> 1, 0);
+    mh_os_query(&again);
+    ck_assert_uint_eq(again.page_size, os.page_size);
+    ck_assert_uint_eq(again.address_bits, os.address_bits);
+    ck_assert_int_eq(again.can_move, os.can_move);
+}
+END_TEST
+
+START_TEST(reserved_memory_traps_everywhere) {
+    for (size_t at = 0; at < region_size; at += page) {
+        ck_assert(mh_traps(region + at));
+        ck_assert(mh_traps(region + at + page - 1));
+    }
+}
+END_TEST
+
+START_TEST(ready_memory_is_zeroed_and_writable) {
+    make_ready(region_size);
+    ck_assert(mh_is_filled(region, region_size, 0));
+    memset(region, 0xa5, region_size);
+    ck_assert(mh_is_filled(region, region_size, 0xa5));
+}
+END_TEST
+
+START_TEST(map_and_used_change_only_their_range) {
+    must(mh_os_map(region + page, 2 * page));
+    must(mh_os_used(region + page, page));
+    region[page] = 1;
+    region[2 * page - 1] = 1;
+    ck_assert(mh_traps(region));
+    ck_assert(mh_traps(region + 3 * page));
+}
+END_TEST
+
+START_TEST(used_keeps_what_ready_pages_hold) {
+    must(mh_os_map(region, 3 * page));
+    must(mh_os_used(region + page, page));
+    memset(region + page, 0x11, page);
+    must(mh_os_used(region, 3 * page));
+    ck_assert(mh_is_filled(region, page, 0));
+    ck_assert(mh_is_filled(region + page, page, 0x11));
+    ck_assert(mh_is_filled(region + 2 * page, page, 0));
+    must(mh_os_used(region, 3 * page));
+    ck_assert(mh_is_filled(region + page, page, 0x11));
+}
+END_TEST
+
+START_TEST(unused_memory_comes_back_writable_and_zeroed_if_promised) {
+    make_ready(4 * page);
+    for (int round = 0; round < 10; round++) {
+        memset(region, 0xa5, 4 * page);
+        must(mh_os_unused(region, 4 * page));
+        must(mh_os_used(region, 4 * page));
+        ck_assert(!os.unused_zeroes || mh_is_filled(region, 4 * page, 0));
+    }
+}
+END_TEST
+
+START_TEST(unused_spares_the_neighbours) {
+    make_ready(4 * page);
+    memset(region, 0xa5, 4 * page);
+    must(mh_os_unused(region + page, 2 * page));
+    ck_assert(mh_is_filled(region, page, 0xa5));
+    ck_assert(mh_is_filled(region + 3 * page, page, 0xa5));
+}
+END_TEST
+
+START_TEST(fault_traps_from_prepared_and_from_ready) {
+    make_ready(4 * page);
+    must(mh_os_unused(region + page, page));
+    must(mh_os_fault(region, 3 * page));
+    for (int i = 0; i < 3; i++) {
+        ck_assert(mh_traps(region + (size_t)i * page));
+    }
+    region[3 * page] = 1;
+}
+END_TEST
+
+START_TEST(faulted_memory_can_become_ready_again) {
+    make_ready(2 * page);
+    must(mh_os_fault(region, 2 * page));
+    make_ready(2 * page);
+    memset(region, 0x77, 2 * page);
+    ck_assert(mh_is_filled(region, 2 * page, 0x77));
+}
+END_TEST
+
+START_TEST(alloc_gives_zeroed_memory_at_once) {
+    void *base = NULL;
+    must(mh_os_alloc(4 * page, &base));
+    ck_assert_uint_eq((uintptr_t)base % page, 0);
+    ck_assert(mh_is_filled(base, 4 * page, 0));
+    memset(base, 1, 4 * page);
+    must(mh_os_unused(base, page));
+    must(mh_os_used(base, page));
+    must(mh_os_free(base, 4 * page));
+    ck_assert(mh_traps(base));
+}
+END_TEST
+
+// Places -----------------------------------------------------------------------
+
+START_TEST(reservations_are_aligned_and_apart) {
+    enum { N = 20 };
+    unsigned char *base[N];
+    for (int i = 0; i < N; i++) {
+        base[i] = reserve(os.reserve_align);
+        ck_assert_uint_eq((uintptr_t)base[i] % os.reserve_align, 0);
+        for (int j = 0; j < i; j++) {
+            ck_assert(base[i] >= base[j] + os.reserve_align ||
+                      base[j] >= base[i] + os.reserve_align);
+        }
+    }
+}
+END_TEST
+
+START_TEST(a_free_hint_is_honoured_and_a_taken_one_is_moved) {
+    void *hole = reserve(os.reserve_align);
+    void *base = NULL;
+    must(mh_os_free(hole, os.reserve_align));
+    must(mh_os_reserve(hole, os.reserve_align, &base));
+    ck_assert_ptr_eq(base, hole);
+    make_ready(page);
+    region[0] = 42;
+    must(mh_os_reserve(region, region_size, &base));
+    ck_assert_ptr_ne(base, region);
+    ck_assert_uint_eq(region[0], 42);
+}
+END_TEST
+
+START_TEST(a_hint_outside_the_address_space_is_no_failure) {
+    void *base = NULL;
+    uintptr_t far = (uintptr_t)0x0a << (sizeof(far) * 8 - 8);
+    must(mh_os_reserve((void *)far, os.reserve_align, &base));
+    ck_assert_ptr_nonnull(base);
+}
+END_TEST
+
+START_TEST(a_whole_reservation_is_freed_from_any_mixture) {
+    must(mh_os_map(region, 3 * page));
+    must(mh_os_used(region, 2 * page));
+    must(mh_os_unused(region, page));
+    must(mh_os_free(region, region_size));
+    ck_assert(mh_traps(region));
+    ck_assert(mh_traps(region + page));
+}
+END_TEST
+
+START_TEST(a_part_is_freed_where_that_is_said_to_work) {
+    size_t part = os.reserve_align;
+    must(mh_os_map(region, region_size));
+    must(mh_os_used(region, region_size));
+    memset(region, 0x66, region_size);
+    ck_assert_int_eq(mh_os_ok(mh_os_free(region + part, part)),
+                     os.partial_free);
+    ck_assert_int_eq(mh_traps(region + part), os.partial_free);
+    ck_assert(mh_is_filled(region, part, 0x66));
+    ck_assert(mh_is_filled(region + 2 * part, 2 * part, 0x66));
+}
+END_TEST
+
+START_TEST(a_large_reservation_costs_no_memory) {
+    size_t size = (size_t)1 << (sizeof(size_t) == 8 ? 34 : 28);
+    struct rusage before, after;
+    getrusage(RUSAGE_SELF, &before);
+    void *base = reserve(size);
+    getrusage(RUSAGE_SELF, &after);
+    // The simulator's own page table is a byte per page.
+    ck_assert_int_lt(after.ru_maxrss - before.ru_maxrss,
+                     (long)(size / 4096 / 1024) + 2048);
+    must(mh_os_free(base, size));
+}
+END_TEST
+
+START_TEST(move_carries_pages_where_that_is_said_to_work) {
+    make_ready(4 * page);
+    memset(region, 0x33, 2 * page);
+    memset(region + 2 * page, 0x44, 2 * page);
+    struct mh_os_err err = mh_os_move(region, region + 2 * page, 2 * page);
+    ck_assert_int_eq(mh_os_ok(err), os.can_move);
+    if (os.can_move) {
+        ck_assert(mh_is_filled(region, 2 * page, 0));
+        ck_assert(mh_is_filled(region + 2 * page, 2 * page, 0x33));
+    } else {
+        ck_assert(mh_is_filled(region, 2 * page, 0x33));
+        ck_assert(mh_is_filled(region + 2 * page, 2 * page, 0x44));
+    }
+    memset(region, 0x55, 4 * page); // both are Ready
+}
+END_TEST
+
+START_TEST(hints_change_nothing) {
+    make_ready(4 * page);
+    memset(region, 0x22, 4 * page);
+    errno = 1234;
+    mh_os_hugepage(region, 4 * page);
+    mh_os_nohugepage(region, 4 * page);
+    mh_os_name(region, 4 * page, "mheap test");
+    ck_assert_int_eq(errno, 1234);
+    ck_assert(mh_is_filled(region, 4 * page, 0x22));
+}
+END_TEST
+
+// Shared memory files --------------------------------------------------------
+
+START_TEST(an_inherited_memory_file_is_written_through) {
+    char text[8] = "";
+    void *base = NULL;
+    int fd = memfd_create("mheap test", 0);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(ftruncate(fd, (off_t)(2 * page)), 0);
+    must(mh_os_map_shared(fd, 2 * page, &base));
+    memcpy(base, "summary", 8);
+    ck_assert_int_eq(pread(fd, text, 8, 0), 8);
+    ck_assert_str_eq(text, "summary");
+    close(fd);
+}
+END_TEST
+
+START_TEST(what_is_no_such_file_is_refused) {
+    void *base = NULL;
+    int ends[2];
+    int small = memfd_create("small", 0);
+    ck_assert_int_eq(ftruncate(small, (off_t)page), 0);
+    ck_assert_int_eq(pipe(ends), 0);
+    errno = 1234;
+    ck_assert(!mh_os_ok(mh_os_map_shared(small, 2 * page, &base)));
+    ck_assert(!mh_os_ok(mh_os_map_shared(ends[0], page, &base)));
+    ck_assert(!mh_os_ok(mh_os_map_shared(-1, page, &base)));
+    ck_assert(!mh_os_ok(mh_os_map_shared(1000, page, &base)));
+    ck_assert_ptr_null(base);
+    ck_assert_int_eq(errno, 1234);
+}
+END_TEST
+
+// Running out ------------------------------------------------------------------
+
+// The limit lies a little above what is mapped, so that the sixteenth of it is
+// still there for whatever else needs memory meanwhile.
+static void limit_address_space(size_t more) {
+    struct rlimit limit;
+    unsigned long npages = 0;
+    char text[64];
+    int fd = open("/proc/self/statm", O_RDONLY);
+
+    ck_assert_int_gt(read(fd, text, sizeof(text)), 0);
+    close(fd);
+    npages = strtoul(text, NULL, 10);
+    limit.rlim_cur = npages * (rlim_t)sysconf(_SC_PAGESIZE) + more;
+    limit.rlim_max = RLIM_INFINITY;
+    ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
+}
+
+START_TEST(running_out_of_addresses_is_a_value_and_passes) {
+    enum { N = 64 };
+    size_t size = (size_t)16 << 20;
+    void *base[N];
+    int n = 0;
+
+    limit_address_space(12 * size);
+    errno = 1234;
+    struct mh_os_err err;
+    while (n < N && mh_os_ok(err = mh_os_reserve(NULL, size, &base[n]))) {
+        n++;
+    }
+    ck_assert_int_ge(n, 8);
+    ck_assert_int_lt(n, N);
+    ck_assert(mh_os_err_is_oom(err));
+    ck_assert_int_eq(errno, 1234);
+    void *large = NULL;
+    ck_assert(mh_os_err_is_oom(mh_os_alloc(4 * size, &large)));
+    ck_assert_ptr_null(large);
+    must(mh_os_free(base[--n], size));
+    must(mh_os_reserve(NULL, size, &base[n]));
+}
+END_TEST
+
+#if MH_TEST_SIM
+START_TEST(running_out_of_commit_is_a_value_and_passes) {
+    mh_sim_limit_commit(page);
+    must(mh_os_map(region, 3 * page));
+    must(mh_os_used(region, page));
+    struct mh_os_err err = mh_os_used(region + page, page);
+    ck_assert(mh_os_err_is_oom(err));
+    must(mh_os_unused(region, page));
+    must(mh_os_used(region + page, page));
+    region[page] = 1;
+}
+END_TEST
+
+START_TEST(each_call_can_fail_and_be_made_again) {
+    struct mh_os_err (*const calls[])(void *, size_t) = {
+        mh_os_map, mh_os_used, mh_os_unused, mh_os_fault, mh_os_free};
+
+    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+        errno = 1234;
+        mh_sim_fail_nth(1);
+        struct mh_os_err err = calls[i](region, region_size);
+        ck_assert(mh_os_err_is_oom(err));
+        ck_assert_int_eq(errno, 1234);
+        if (calls[i] == mh_os_unused) {
+            region[0] = 1; // Ready until unused succeeds
+        }
+        must(calls[i](region, region_size));
+        if (calls[i] == mh_os_unused) {
+            must(mh_os_used(region, region_size));
+        }
+    }
+}
+END_TEST
+#else
+static size_t resident_pages(void *base, size_t npages) {
+    unsigned char in_core[64];
+    size_t n = 0;
+
+    ck_assert_uint_le(npages, sizeof(in_core));
+    ck_assert_int_eq(mincore(base, npages * page, in_core), 0);
+    for (size_t i = 0; i < npages; i++) {
+        n += in_core[i] & 1;
+    }
+    return n;
+}
+
+START_TEST(pages_cost_memory_from_first_touch_to_unused) {
+    region = reserve(64 * page);
+    ck_assert_uint_eq(resident_pages(region, 64), 0);
+    make_ready(64 * page);
+    ck_assert_uint_eq(resident_pages(region, 64), 0);
+    memset(region, 1, 64 * page);
+    ck_assert_uint_eq(resident_pages(region, 64), 64);
+    must(mh_os_unused(region + 16 * page, 16 * page));
+    ck_assert_uint_eq(resident_pages(region, 64), 48);
+    must(mh_os_fault(region, 8 * page));
+    ck_assert_uint_eq(resident_pages(region, 64), 40);
+}
+END_TEST
+
+START_TEST(lazy_pages_are_promised_nothing_and_stay_usable) {
+    mh_os_set_lazy(true);
+    mh_os_query(&os);
+    ck_assert(!os.unused_zeroes);
+    make_ready(4 * page);
+    memset(region, 1, 4 * page);
+    must(mh_os_unused(region, 4 * page));
+    must(mh_os_used(region, 4 * page));
+    memset(region, 2, 4 * page);
+    ck_assert(mh_is_filled(region, 4 * page, 2));
+    mh_os_set_lazy(false);
+    mh_os_query(&os);
+    ck_assert(os.unused_zeroes);
+}
+END_TEST
+
+START_TEST(calls_on_memory_of_nobody_fail_with_a_value) {
+    must(mh_os_free(region, region_size));
+    errno = 1234;
+    ck_assert(!mh_os_ok(mh_os_map(region, page)));
+    ck_assert(!mh_os_ok(mh_os_unused(region, page)));
+    ck_assert(!mh_os_ok(mh_os_move(region, region + page, page)));
+    ck_assert_int_eq(errno, 1234);
+}
+END_TEST
+
+START_TEST(locked_memory_stays_ready_when_it_cannot_be_given_up) {
+    make_ready(2 * page);
+    memset(region, 7, 2 * page);
+    ck_assert_int_eq(mlock(region, page), 0);
+    struct mh_os_err err = mh_os_unused(region, page);
+    ck_assert(!mh_os_ok(err));
+    ck_assert(!mh_os_err_is_oom(err));
+    ck_assert(mh_is_filled(region, page, 7));
+}
+END_TEST
+
+static size_t count_mappings(void) {
+    static char text[1 << 20];
+    size_t length = 0, n = 0;
+    int fd = open("/proc/self/maps", O_RDONLY);
+    ssize_t got;
+
+    while ((got = read(fd, text + length, sizeof(text) - length)) > 0) {
+        length += (size_t)got;
+    }
+    close(fd);
+    for (size_t i = 0; i < length; i++) {
+        n += text[i] == '\n';
+    }
+    return n;
+}
+
+START_TEST(mapping_front_to_back_makes_no_new_mapping) {
+    region = reserve(256 * page);
+    must(mh_os_map(region, page));
+    must(mh_os_used(region, page));
+    size_t before = count_mappings();
+    for (size_t i = 1; i < 128; i++) {
+        must(mh_os_map(region + i * page, page));
+        must(mh_os_used(region + i * page, page));
+        memset(region + i * page, 1, page);
+    }
+    for (size_t i = 0; i < 128; i += 2) {
+        must(mh_os_unused(region + i * page, page));
+    }
+    ck_assert_uint_eq(count_mappings(), before);
+}
+END_TEST
+#endif
+
+static void add_running_out(Suite *suite) {
+    TCase *tests = tcase_create("running out");
+
+    tcase_add_checked_fixture(tests, reserve_region, NULL);
+    tcase_add_test(tests, running_out_of_addresses_is_a_value_and_passes);
+#if MH_TEST_SIM
+    tcase_add_test(tests, running_out_of_commit_is_a_value_and_passes);
+    tcase_add_test(tests, each_call_can_fail_and_be_made_again);
+#else
+    tcase_add_test(tests, pages_cost_memory_from_first_touch_to_unused);
+    tcase_add_test(tests, lazy_pages_are_promised_nothing_and_stay_usable);
+    tcase_add_test(tests, calls_on_memory_of_nobody_fail_with_a_value);
+    tcase_add_test(tests, locked_memory_stays_ready_when_it_cannot_be_given_up);
+    tcase_add_test(tests, mapping_front_to_back_makes_no_new_mapping);
+#endif
+    suite_add_tcase(suite, tests);
+}
+
+int main(void) {
+    Suite *suite = suite_create("os_contract");
+
+    TCase *states = tcase_create("states");
+    tcase_add_checked_fixture(states, reserve_region, NULL);
+    tcase_add_test(states, facts_are_within_bounds_and_do_not_change);
+    tcase_add_test(states, reserved_memory_traps_everywhere);
+    tcase_add_test(states, ready_memory_is_zeroed_and_writable);
+    tcase_add_test(states, map_and_used_change_only_their_range);
+    tcase_add_test(states, used_keeps_what_ready_pages_hold);
+    tcase_add_test(states,
+                   unused_memory_comes_back_writable_and_zeroed_if_promised);
+    tcase_add_test(states, unused_spares_the_neighbours);
+    tcase_add_test(states, fault_traps_from_prepared_and_from_ready);
+    tcase_add_test(states, faulted_memory_can_become_ready_again);
+    tcase_add_test(states, alloc_gives_zeroed_memory_at_once);
+    suite_add_tcase(suite, states);
+
+    TCase *places = tcase_create("places");
+    tcase_add_checked_fixture(places, reserve_region, NULL);
+    tcase_add_test(places, reservations_are_aligned_and_apart);
+    tcase_add_test(places, a_free_hint_is_honoured_and_a_taken_one_is_moved);
+    tcase_add_test(places, a_hint_outside_the_address_space_is_no_failure);
+    tcase_add_test(places, a_whole_reservation_is_freed_from_any_mixture);
+    tcase_add_test(places, a_part_is_freed_where_that_is_said_to_work);
+    tcase_add_test(places, a_large_reservation_costs_no_memory);
+    tcase_add_test(places, move_carries_pages_where_that_is_said_to_work);
+    tcase_add_test(places, hints_change_nothing);
+    tcase_add_test(places, an_inherited_memory_file_is_written_through);
+    tcase_add_test(places, what_is_no_such_file_is_refused);
+    suite_add_tcase(suite, places);
+
+    add_running_out(suite);
+    return mh_test_main(suite);
+}
