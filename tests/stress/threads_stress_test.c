@@ -1,0 +1,451 @@
+// threads_stress_test.c - many threads, and objects that travel between them.
+//
+// Every object carries its size and a pattern; whoever gets it verifies it
+// before it is freed. Meanwhile one thread reads statistics and gives memory
+// back. When all threads have ended and everything is freed the heap is empty,
+// to the last slot.
+//
+// MHEAP_STRESS_MS is how long each test runs, in milliseconds.
+
+#include <check.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/base/attr.h"
+#include "mheap/mheap.h"
+#include "tests/support/objects.h"
+#include "tests/support/test_main.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#    define SANITIZED 1
+#elif defined(__has_feature)
+#    if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#        define SANITIZED 1
+#    endif
+#endif
+#ifndef SANITIZED
+#    define SANITIZED 0
+#endif
+
+enum {
+    NTHREADS = 6,
+    NSHARED = 1024, // objects on their way from thread to thread
+    NHELD = 256,    // objects a thread keeps for itself
+    DEFAULT_MS = SANITIZED ? 400 : 800,
+    LARGE_LOG2 = 18,
+};
+
+static _Atomic(void *) shared[NSHARED];
+static atomic_bool stop;
+static atomic_ulong broken; // objects that did not hold what was written
+
+static void check_object(const void *p) {
+    if (!mh_self_holds(p)) {
+        atomic_fetch_add(&broken, 1);
+    }
+}
+
+static void *make_object(struct mheap *heap, uint64_t *rng) {
+    unsigned log2 = mh_random_below(rng, 64) == 0 ? LARGE_LOG2 : 12;
+    size_t size = MH_SELF_MIN + mh_random_size(rng, log2);
+    void *p = NULL;
+    switch (mh_random_below(rng, 8)) {
+    case 0:
+        p = mheap_calloc_in(heap, 1, size);
+        if (p != NULL && (((char *)p)[0] != 0 || ((char *)p)[size - 1] != 0)) {
+            atomic_fetch_add(&broken, 1);
+        }
+        break;
+    case 1:
+        p = mheap_aligned_alloc_in(heap, (size_t)16 << mh_random_below(rng, 10),
+                                   size);
+        break;
+    default:
+        p = mheap_alloc_in(heap, size);
+    }
+    if (p != NULL) {
+        mh_self_fill(p, size, mh_random(rng));
+    }
+    return p;
+}
+
+static void drop_object(void *p) {
+    if (p != NULL) {
+        check_object(p);
+        mheap_free(p);
+    }
+}
+
+static void *resize_object(void *p, uint64_t *rng) {
+    check_object(p);
+    size_t size = MH_SELF_MIN + mh_random_size(rng, 14);
+    void *q = mheap_realloc(p, size);
+    if (q == NULL) {
+        return p;
+    }
+    mh_self_fill(q, size, mh_random(rng));
+    return q;
+}
+
+// Makes, keeps, hands over, takes over, resizes and frees.
+static void churn(struct mheap *heap, uint64_t seed, unsigned rounds) {
+    void *held[NHELD] = {NULL};
+    uint64_t rng = seed;
+    for (unsigned i = 0; i < rounds; i++) {
+        void **place = &held[mh_random_below(&rng, NHELD)];
+        size_t n = mh_random_below(&rng, NSHARED);
+        if (*place == NULL) {
+            *place = make_object(heap, &rng);
+        } else if (mh_random_below(&rng, 3) == 0) {
+            *place = atomic_exchange(&shared[n], *place);
+        } else if (mh_random_below(&rng, 4) == 0) {
+            *place = resize_object(*place, &rng);
+        } else {
+            drop_object(*place);
+            *place = NULL;
+        }
+        if (mh_random_below(&rng, 20000) == 0) {
+            mheap_thread_flush();
+        }
+    }
+    for (size_t i = 0; i < NHELD; i++) {
+        drop_object(held[i]);
+    }
+}
+
+static void drop_shared(void) {
+    for (size_t i = 0; i < NSHARED; i++) {
+        drop_object(atomic_exchange(&shared[i], NULL));
+    }
+}
+
+static void *churn_until_stopped(void *arg) {
+    uint64_t seed = (uintptr_t)arg;
+    while (!atomic_load(&stop)) {
+        churn(mheap_default(), ++seed, 2000);
+    }
+    return NULL;
+}
+
+static void *churn_a_little(void *arg) {
+    churn(mheap_default(), (uintptr_t)arg, 300);
+    return NULL;
+}
+
+// Threads that live for a moment, one after the other.
+static void *start_and_join(void *arg) {
+    uintptr_t seed = (uintptr_t)arg;
+    while (!atomic_load(&stop)) {
+        pthread_t thread;
+        seed += 1000;
+        if (pthread_create(&thread, NULL, churn_a_little, (void *)seed) == 0) {
+            pthread_join(thread, NULL);
+        }
+    }
+    return NULL;
+}
+
+// What a user of statistics does, and somebody short of memory.
+static void *watch(void *arg) {
+    (void)arg;
+    struct timespec nap = {0, 2000000};
+    for (unsigned i = 0; !atomic_load(&stop); i++) {
+        struct mheap_stats stats;
+        struct mheap_class_stats one;
+        mheap_stats(NULL, &stats);
+        mheap_class_stats_get(NULL, 1 + i % 60, &one);
+        if (one.used + one.cached + one.free + one.pending < one.slots) {
+            atomic_fetch_add(&broken, 1);
+        }
+        if (i % 8 == 0) {
+            mheap_release();
+        }
+        nanosleep(&nap, NULL);
+    }
+    return NULL;
+}
+
+static void run_for_a_while(void) {
+    const char *wish = getenv("MHEAP_STRESS_MS");
+    long ms = wish != NULL ? atol(wish) : DEFAULT_MS;
+    struct timespec time = {ms / 1000, ms % 1000 * 1000000};
+    nanosleep(&time, NULL);
+    atomic_store(&stop, true);
+}
+
+// Runs a thread per entry, and the watcher, until time is up.
+static void run_threads(void *(*const mains[])(void *), size_t n) {
+    pthread_t threads[NTHREADS], watcher;
+    atomic_store(&stop, false);
+    ck_assert_int_eq(pthread_create(&watcher, NULL, watch, NULL), 0);
+    for (size_t i = 0; i < n; i++) {
+        void *seed = (void *)((i + 1) * 1000003);
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, mains[i], seed), 0);
+    }
+    run_for_a_while();
+    for (size_t i = 0; i < n; i++) {
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+    }
+    ck_assert_int_eq(pthread_join(watcher, NULL), 0);
+}
+
+// Nothing is in use, cached or held back, and nothing was ever wrong.
+static void check_empty(void) {
+    struct mheap_stats stats;
+    drop_shared();
+    mheap_thread_flush();
+    ck_assert_int_eq(mheap_check(mheap_default()), 0);
+    mheap_stats(NULL, &stats);
+    ck_assert_uint_eq(atomic_load(&broken), 0);
+    ck_assert_uint_eq(stats.bad_frees_total, 0);
+    ck_assert_uint_eq(stats.in_use_objects, 0);
+    ck_assert_uint_eq(stats.in_use_bytes, 0);
+    ck_assert_uint_eq(stats.cached_bytes, 0);
+    ck_assert_uint_eq(stats.span_free_bytes, 0);
+    ck_assert_uint_eq(stats.spans, 0);
+    ck_assert_uint_le(stats.caches, 2); // this thread's and the side cache
+}
+
+START_TEST(objects_survive_travelling_between_threads) {
+    void *(*const mains[])(void *) = {churn_until_stopped, churn_until_stopped,
+                                      churn_until_stopped, churn_until_stopped};
+    run_threads(mains, 4);
+    check_empty();
+}
+END_TEST
+
+START_TEST(threads_that_end_leave_nothing_behind) {
+    void *(*const mains[])(void *) = {start_and_join, start_and_join,
+                                      start_and_join, churn_until_stopped,
+                                      churn_until_stopped};
+    run_threads(mains, 5);
+    check_empty();
+}
+END_TEST
+
+// A ring of threads: each allocates and never frees what it made itself.
+static void *produce_and_consume(void *arg) {
+    uint64_t rng = (uintptr_t)arg;
+    size_t mine = (uintptr_t)arg / 1000003 % 4;
+    while (!atomic_load(&stop)) {
+        size_t i = mh_random_below(&rng, NSHARED / 4);
+        void *next = NULL, *p = make_object(mheap_default(), &rng);
+        size_t to = mine * (NSHARED / 4) + i;
+        if (!atomic_compare_exchange_strong(&shared[to], &next, p)) {
+            mheap_free(p); // the one before has not come for it yet
+        }
+        size_t from = (mine + 1) % 4 * (NSHARED / 4) + i;
+        drop_object(atomic_exchange(&shared[from], NULL));
+    }
+    return NULL;
+}
+
+START_TEST(a_ring_of_producers_and_consumers_loses_nothing) {
+    void *(*const mains[])(void *) = {produce_and_consume, produce_and_consume,
+                                      produce_and_consume, produce_and_consume};
+    run_threads(mains, 4);
+    check_empty();
+}
+END_TEST
+
+// Heaps of threads' own, each destroyed by the thread that made it, full or
+// empty, while other threads do the same and end.
+static void *make_and_destroy_heaps(void *arg) {
+    uint64_t rng = (uintptr_t)arg;
+    while (!atomic_load(&stop)) {
+        struct mheap *heap = mheap_create("stress");
+        if (heap == NULL) {
+            atomic_fetch_add(&broken, 1);
+            break;
+        }
+        void *last = NULL;
+        unsigned n = (unsigned)mh_random_below(&rng, 2000);
+        for (unsigned i = 0; i < n; i++) {
+            void *p = make_object(heap, &rng);
+            if (i % 2 == 0) {
+                drop_object(last);
+            }
+            last = p;
+        }
+        if (last != NULL && mheap_heap_of(last) != heap) {
+            atomic_fetch_add(&broken, 1);
+        }
+        mheap_destroy(heap);
+    }
+    return NULL;
+}
+
+START_TEST(heaps_come_and_go_while_threads_work) {
+    void *(*const mains[])(void *) = {
+        make_and_destroy_heaps, make_and_destroy_heaps, make_and_destroy_heaps,
+        churn_until_stopped, start_and_join};
+    run_threads(mains, 5);
+    check_empty();
+}
+END_TEST
+
+// One heap that many threads have used and left; then it is destroyed while
+// those threads flush, use other heaps and end.
+static pthread_barrier_t meeting;
+static struct mheap *visited;
+
+static void *visit_and_leave(void *arg) {
+    uint64_t rng = (uintptr_t)arg;
+    struct mheap *own = mheap_create("visitor");
+    for (unsigned i = 0; i < 200; i++) {
+        void *p = make_object(visited, &rng);
+        if (i % 3 != 0) {
+            drop_object(p);
+        }
+        drop_object(make_object(own, &rng));
+    }
+    pthread_barrier_wait(&meeting); // from here on it is being destroyed
+    if (rng % 2 == 0) {
+        mheap_thread_flush();
+    }
+    churn(mheap_default(), rng, 200);
+    if (rng % 3 == 0) {
+        drop_object(make_object(own, &rng));
+    }
+    mheap_destroy(own);
+    return NULL;
+}
+
+START_TEST(a_heap_is_destroyed_while_its_visitors_leave) {
+    pthread_t threads[NTHREADS];
+    unsigned rounds = SANITIZED ? 40 : 200;
+    ck_assert_int_eq(pthread_barrier_init(&meeting, NULL, NTHREADS + 1), 0);
+    for (unsigned round = 0; round < rounds; round++) {
+        visited = mheap_create("visited");
+        ck_assert_ptr_nonnull(visited);
+        for (size_t i = 0; i < NTHREADS; i++) {
+            void *seed = (void *)(uintptr_t)(round * 100 + i);
+            ck_assert_int_eq(
+                pthread_create(&threads[i], NULL, visit_and_leave, seed), 0);
+        }
+        pthread_barrier_wait(&meeting);
+        mheap_destroy(visited);
+        for (size_t i = 0; i < NTHREADS; i++) {
+            ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+        }
+    }
+    check_empty();
+}
+END_TEST
+
+// Threads that free in destructors which run after the heap's own.
+static pthread_key_t late;
+
+static void free_late(void *p) {
+    static MH_THREAD_LOCAL unsigned rounds;
+    drop_object(p);
+    if (++rounds < 4) {
+        uint64_t rng = rounds;
+        void *next = make_object(mheap_default(), &rng);
+        pthread_setspecific(late, atomic_exchange(&shared[rounds], next));
+    }
+}
+
+static void *leave_something_for_later(void *arg) {
+    uint64_t rng = (uintptr_t)arg;
+    churn(mheap_default(), rng, 100);
+    pthread_setspecific(late, make_object(mheap_default(), &rng));
+    return NULL;
+}
+
+static void *start_late_ones(void *arg) {
+    uintptr_t seed = (uintptr_t)arg;
+    while (!atomic_load(&stop)) {
+        pthread_t thread;
+        seed += 1000;
+        if (pthread_create(&thread, NULL, leave_something_for_later,
+                           (void *)seed) == 0) {
+            pthread_join(thread, NULL);
+        }
+    }
+    return NULL;
+}
+
+START_TEST(threads_past_their_destructors_are_served) {
+    void *(*const mains[])(void *) = {start_late_ones, start_late_ones,
+                                      churn_until_stopped, start_late_ones};
+    ck_assert_int_eq(pthread_key_create(&late, free_late), 0);
+    run_threads(mains, 4);
+    // What the side cache holds is nobody's: it stays until it is used again.
+    struct mheap_stats stats;
+    drop_shared();
+    mheap_thread_flush();
+    ck_assert_int_eq(mheap_check(mheap_default()), 0);
+    mheap_stats(NULL, &stats);
+    ck_assert_uint_eq(stats.in_use_objects, 0);
+    ck_assert_uint_eq(stats.bad_frees_total, 0);
+    ck_assert_uint_eq(atomic_load(&broken), 0);
+}
+END_TEST
+
+// Of two threads that free the same object exactly one is told off.
+static _Atomic(void *) twice[2];
+static pthread_barrier_t both;
+
+static void *free_what_is_given(void *arg) {
+    size_t i = (uintptr_t)arg;
+    for (;;) {
+        pthread_barrier_wait(&both);
+        void *p = atomic_load(&twice[i]);
+        if (p == NULL) {
+            return NULL;
+        }
+        mheap_free(p);
+        pthread_barrier_wait(&both);
+    }
+}
+
+START_TEST(of_two_threads_that_free_one_object_one_is_caught) {
+    unsigned rounds = SANITIZED ? 500 : 3000;
+    uint64_t rng = 5;
+    pthread_t threads[2];
+    mheap_option_set(MHEAP_OPTION_BAD_FREE, MHEAP_ON_BAD_FREE_COUNT);
+    ck_assert_int_eq(pthread_barrier_init(&both, NULL, 3), 0);
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert_int_eq(
+            pthread_create(&threads[i], NULL, free_what_is_given, (void *)i),
+            0);
+    }
+    for (unsigned round = 1; round <= rounds; round++) {
+        void *p = make_object(mheap_default(), &rng);
+        atomic_store(&twice[0], p);
+        atomic_store(&twice[1], p);
+        pthread_barrier_wait(&both);
+        pthread_barrier_wait(&both);
+        struct mheap_stats stats;
+        mheap_stats(NULL, &stats);
+        ck_assert_uint_eq(stats.bad_frees_total, round);
+        ck_assert_uint_eq(stats.in_use_objects, 0);
+    }
+    atomic_store(&twice[0], NULL);
+    atomic_store(&twice[1], NULL);
+    pthread_barrier_wait(&both);
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+    }
+    mheap_thread_flush();
+    ck_assert_int_eq(mheap_check(mheap_default()), 0);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("threads_stress");
+    TCase *tcase = tcase_create("threads");
+    tcase_add_test(tcase, objects_survive_travelling_between_threads);
+    tcase_add_test(tcase, threads_that_end_leave_nothing_behind);
+    tcase_add_test(tcase, a_ring_of_producers_and_consumers_loses_nothing);
+    tcase_add_test(tcase, heaps_come_and_go_while_threads_work);
+    tcase_add_test(tcase, a_heap_is_destroyed_while_its_visitors_leave);
+    tcase_add_test(tcase, threads_past_their_destructors_are_served);
+    tcase_add_test(tcase, of_two_threads_that_free_one_object_one_is_caught);
+    suite_add_tcase(suite, tcase);
+    return mh_test_main(suite);
+}
