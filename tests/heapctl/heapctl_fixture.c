@@ -132,8 +132,8 @@ static const struct mh_view_metadata metadata[] = {
 };
 
 static const struct mh_view_book books[] = {
-    {"heap", 68 * MEBI, 6 * MEBI, 2 * MEBI, 68 * MEBI, 12, 0},
-    {"spans", MEBI * 9 / 4, 0, MEBI * 9 / 4, MEBI * 9 / 4, 3, 1},
+    {"heap", 62914560, 6283264, 2113536, 68 * MEBI, 12, 0},
+    {"spans", 0, 0, MEBI * 9 / 4, MEBI * 9 / 4, 3, 1},
 };
 
 static void *copy(const void *from, size_t size) {

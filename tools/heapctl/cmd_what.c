@@ -264,7 +264,7 @@ static void print_json(struct asker *asker, const struct mh_view_place *place,
         hc_json_number(object, "offset", place->offset);
         hc_json_number(object, "slot", place->slot);
     }
-    (void)fputs(asker->answered == 0 ? "\n" : ",\n", out);
+    (void)fputs(asker->answered == 0 ? "\n" : ",", out);
     hc_json_print(out, object);
 }
 
