@@ -72,7 +72,7 @@ static MH_ALWAYS_INLINE uint32_t mh_class_slot(const struct mh_class_info *info,
 unsigned mh_size_class_aligned(size_t size, size_t align);
 
 // mh_good_size is what malloc(size) really sets aside: a slot, or whole heap
-// pages. SIZE_MAX, which nothing can serve, where rounding would overflow.
+// pages. SIZE_MAX for sizes over PTRDIFF_MAX, which nothing can serve.
 size_t mh_good_size(size_t size);
 
 #endif // MHEAP_CORE_HEAP_SIZE_CLASS_H

@@ -42,9 +42,9 @@ struct mh_fixalloc {
 };
 
 // mh_fixalloc_init makes an empty pool of records of record_size bytes. They
-// are aligned to 16, and to 64 where record_size is a multiple of 64. first_use,
-// unless NULL, is called once in the life of each record, the first time that
-// it is handed out, when it reads as zero. Takes no memory yet.
+// are aligned to 16, and to 64 where record_size is a multiple of 64. Unless
+// NULL, first_use is called once in the life of each record, the first time
+// that it is handed out, when it reads as zero. Takes no memory yet.
 void mh_fixalloc_init(struct mh_fixalloc *f, size_t record_size,
                       struct mh_persistent *persistent,
                       enum mh_fixalloc_flags flags,

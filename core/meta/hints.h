@@ -54,10 +54,10 @@ MH_NODISCARD void *mh_hints_reserve(struct mh_hints *h, size_t size,
 
 // The steps of mh_hints_reserve, for tests and for the curious.
 
-// mh_hints_next finds the first hint, from number `from` on, at which size bytes
-// aligned to align fit into the address space without wrapping, and where they
-// would start. h->nhints when there is none. Hints that do not fit are skipped,
-// not dropped: a smaller piece may.
+// mh_hints_next finds the first hint, from number `from` on, at which size
+// bytes aligned to align fit into the address space without wrapping, and where
+// they would start. h->nhints when there is none. Hints that do not fit are
+// skipped, not dropped: a smaller piece may.
 unsigned mh_hints_next(const struct mh_hints *h, unsigned from, size_t size,
                        size_t align, uint64_t *start_out);
 

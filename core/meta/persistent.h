@@ -50,6 +50,10 @@ struct mh_persistent {
     size_t used_bytes;              // (a) handed out, without padding
 };
 
+// A static source needs no call: it is empty from the start.
+#define MH_PERSISTENT_INIT(purpose_value) \
+    { .lock = MH_LOCK_INIT(MH_RANK_PERSISTENT), .purpose = (purpose_value) }
+
 // mh_persistent_init makes an empty source whose memory is booked for purpose.
 // p may lie in any memory that outlives all use. Nothing undoes it.
 void mh_persistent_init(struct mh_persistent *p, enum mh_purpose purpose);

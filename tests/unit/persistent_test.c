@@ -1,5 +1,5 @@
-// persistent_test.c - memory that is never given back: where it comes from, that
-// no two requests share a byte, and that the list of chunks tells the truth.
+// persistent_test.c - memory that is never given back: where it comes from,
+// that no two requests share a byte, and that the list of chunks is true.
 
 #include <check.h>
 #include <pthread.h>
