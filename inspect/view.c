@@ -100,8 +100,8 @@ static enum mh_view_status find(struct mh_source *source,
     snprintf(reason, size, "no note and no symbol in its files");
     for (size_t i = 0; i < nplaces; i++) {
         struct mh_root root;
-        enum mh_view_status found = mh_root_read(source, places[i].address,
-                                                 &root, reason, size);
+        enum mh_view_status found =
+            mh_root_read(source, places[i].address, &root, reason, size);
         if (found == MH_VIEW_OK || found == MH_VIEW_NEWER) {
             describe(&roots[*n_out], &root, source, &places[i]);
             roots[(*n_out)++].used =

@@ -7,7 +7,7 @@
 #include "core/base/bits.h"
 #include "core/base/span_rules.h"
 
-enum { CLASS_BITS = 8 }; // of a page word: owner << 8 | class
+enum { CLASS_BITS = 8 }; // of a page word: owner << 8 | size class << 1
 
 // The numbers S1 to S8 and what they mean, as findings put it.
 static const struct {
@@ -92,7 +92,8 @@ static const char *check_pages(const struct mh_reader *reader,
             return faults[FAULT_S7].fault;
         }
     }
-    if (word == 0 || (word & mh_low_bits(CLASS_BITS)) != span->size_class) {
+    if (word == 0 ||
+        (word & mh_low_bits(CLASS_BITS)) >> 1 != span->size_class) {
         return faults[FAULT_S7].fault;
     }
     span->owner = (uint32_t)(word >> CLASS_BITS);

@@ -6,8 +6,8 @@
 // anything but its arguments.
 //
 // In a running process the free count and the lists (S4's count, S5, S8) change
-// without a sequence number, so a reader asks about those only of itself or of a
-// process that stands still.
+// without a sequence number, so a reader asks about those only of itself or of
+// a process that stands still.
 
 #ifndef MHEAP_CORE_BASE_SPAN_RULES_H
 #define MHEAP_CORE_BASE_SPAN_RULES_H
@@ -33,8 +33,8 @@ struct mh_span_shape {
     uint64_t arena_base, arena_bytes; // where it begins
 };
 
-// Bits of one span. A granule's bit i is bit i % 64 of word i / 64, counted from
-// the base of the span; a slot's likewise.
+// Bits of one span. A granule's bit i is bit i % 64 of word i / 64, counted
+// from the base of the span; a slot's likewise.
 struct mh_span_bits {
     const uint64_t *live;   // by granule
     const uint64_t *remote; // by granule
@@ -48,8 +48,9 @@ struct mh_span_bits {
 // mh_span_rule_shape is the first of S1, S2 and S3 that is broken, or 0.
 int mh_span_rule_shape(const struct mh_span_shape *shape);
 
-// mh_span_rule_free is 4 when a bit at nslots or above is set in nwords words, or
-// when they do not count nfree; else 0. nfree may be UINT64_MAX: do not count.
+// mh_span_rule_free is 4 when a bit at nslots or above is set in nwords words,
+// or when they do not count nfree; else 0. nfree may be UINT64_MAX: do not
+// count.
 int mh_span_rule_free(const uint64_t *free, size_t nwords, uint64_t nslots,
                       uint64_t nfree);
 

@@ -4,8 +4,8 @@
 // /proc/PID/pagemap has a word for each page, of which everybody who may read
 // the process sees the flags; the page numbers are for CAP_SYS_ADMIN and not
 // needed. There an anonymous page that is not exclusive is either the zero page
-// or shared with a forked child; only its contents tell, and reading a page that
-// is present costs the target nothing.
+// or shared with a forked child; only its contents tell, and reading a page
+// that is present costs the target nothing.
 
 #include "platform/linux/target_linux.h"
 

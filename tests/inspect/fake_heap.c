@@ -1,0 +1,570 @@
+// fake_heap.c - a small heap with one of everything, in any byte order.
+
+#include "tests/inspect/fake_heap.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mheap/inspect.h"
+
+enum { POINTER = 0, STRUCT = 255 }; // widths
+
+// Fields in the order of their offsets. A width of STRUCT means the structure
+// named by `of`, which stands earlier in the list.
+static const struct spec {
+    const char *name;
+    unsigned width, count;
+    const char *of;
+} specs[] = {
+    {"pair.remote", 8, 1, NULL},
+    {"pair.live", 8, 1, NULL},
+    {"span.state", 1, 1, NULL},
+    {"span.size_class", 2, 1, NULL},
+    {"span.list", 1, 1, NULL},
+    {"span.owner_told", 8, 1, NULL},
+    {"span.npages", 4, 1, NULL},
+    {"span.slot_size", 4, 1, NULL},
+    {"span.base", 8, 1, NULL},
+    {"span.nslots", 2, 1, NULL},
+    {"span.heap", 4, 1, NULL},
+    {"span.birth", 4, 1, NULL},
+    {"span.large_size", 8, 1, NULL},
+    {"span.free", 4, 8, NULL}, // 256 slots
+    {"arenas.table", POINTER, 1, NULL},
+    {"arenas.count", 8, 1, NULL},
+    {"arena.spans_made", 4, 1, NULL},
+    {"arena.base", 8, 1, NULL},
+    {"arena.bytes", 8, 1, NULL},
+    {"arena.number", 4, 1, NULL},
+    {"arena.page_word", 4, FAKE_PAGES, NULL},
+    {"arena.seq", 4, FAKE_PAGES, NULL},
+    {"arena.span_index", 2, FAKE_PAGES, NULL},
+    {"arena.pairs", STRUCT, FAKE_BYTES / 1024, "pair"},
+    {"arena.spans", STRUCT, FAKE_RECORDS, "span"},
+    {"bin.top", POINTER, 1, NULL},
+    {"bin_count.taken", 8, 1, NULL},
+    {"bin_count.given", 8, 1, NULL},
+    {"page_cache.free", 8, 1, NULL},
+    {"page_cache.base", POINTER, 1, NULL},
+    {"page_cache.released", 8, 1, NULL},
+    {"caches.count", 8, 1, NULL},
+    {"caches.table", POINTER, 1, NULL},
+    {"cache.id", 4, 1, NULL},
+    {"cache.state", 4, 1, NULL},
+    {"cache.generation", 4, 1, NULL},
+    {"cache.thread", 8, 1, NULL},
+    {"cache.heap", POINTER, 1, NULL},
+    {"cache.bins", STRUCT, FAKE_CLASSES, "bin"},
+    {"cache.counts", STRUCT, FAKE_CLASSES, "bin_count"},
+    {"cache.pages", STRUCT, 1, "page_cache"},
+    {"cache.slots", POINTER, 64, NULL},
+    {"palloc_block.nchunks", 8, 1, NULL},
+    {"palloc_block.chunks", POINTER, 1, NULL},
+    {"palloc_table.nblocks", 8, 1, NULL},
+    {"palloc_table.blocks", STRUCT, 2, "palloc_block"},
+    {"palloc_chunk.ours", 8, 1, NULL},
+    {"palloc_chunk.alloc", 8, 1, NULL},
+    {"palloc_chunk.released", 8, 1, NULL},
+    {"palloc_chunk.base", 8, 1, NULL},
+    {"palloc.table", POINTER, 1, NULL},
+    {"palloc.total_pages", 8, 1, NULL},
+    {"palloc.free_pages", 8, 1, NULL},
+    {"palloc.released_pages", 8, 1, NULL},
+    {"room.next", POINTER, 1, NULL},
+    {"room.end", POINTER, 1, NULL},
+    {"heap_counts.large_allocs", 8, 1, NULL},
+    {"heap_counts.spans_made", 8, 1, NULL},
+    {"heap.id", 4, 1, NULL},
+    {"heap.state", 4, 1, NULL},
+    {"heap.name", 32, 1, NULL},
+    {"heap.pages", STRUCT, 1, "palloc"},
+    {"heap.room", STRUCT, 1, "room"},
+    {"heap.counts", STRUCT, 1, "heap_counts"},
+    {"persistent.chunks", POINTER, 1, NULL},
+    {"persistent_chunk.next", POINTER, 1, NULL},
+    {"persistent_chunk.size", POINTER, 1, NULL},
+    {"persistent_chunk.base", POINTER, 1, NULL},
+    {"heaps.count", 4, 1, NULL},
+    {"heaps.table", POINTER, 4, NULL},
+    {"heaps.caches", STRUCT, 1, "persistent"},
+    {"class.size", 4, 1, NULL},
+    {"class.npages", 4, 1, NULL},
+    {"class.nslots", 4, 1, NULL},
+    {"class.cache_slots", 2, 1, NULL},
+    {"account.reserved", 8, 1, NULL},
+    {"account.prepared", 8, 1, NULL},
+    {"account.ready", 8, 1, NULL},
+    {"arena_map.count", POINTER, 1, NULL},
+    {"arena_map.table", POINTER, 1, NULL},
+};
+
+enum { NSPECS = sizeof(specs) / sizeof(specs[0]), MAX_STRUCTS = 32 };
+
+// The layout of one pointer width, worked out once.
+static struct laid_out {
+    unsigned offset[NSPECS], width[NSPECS];
+    struct {
+        char name[24];
+        unsigned size;
+    } structs[MAX_STRUCTS];
+    size_t nstructs;
+} layouts[2];
+
+static struct laid_out *layout_of(const struct fake_heap *heap) {
+    return &layouts[heap->pointer_bytes == 8];
+}
+
+static size_t struct_length(const char *name) {
+    return strcspn(name, ".");
+}
+
+static unsigned *struct_size(struct laid_out *l, const char *name) {
+    size_t length = struct_length(name);
+
+    for (size_t i = 0; i < l->nstructs; i++) {
+        if (strlen(l->structs[i].name) == length &&
+            strncmp(l->structs[i].name, name, length) == 0) {
+            return &l->structs[i].size;
+        }
+    }
+    snprintf(l->structs[l->nstructs].name, sizeof(l->structs[0].name), "%.*s",
+             (int)length, name);
+    return &l->structs[l->nstructs++].size;
+}
+
+// Three bytes of nothing behind every field: nothing is aligned as in C.
+static void lay_out(struct laid_out *l, unsigned pointer_bytes) {
+    for (size_t i = 0; i < NSPECS; i++) {
+        const struct spec *spec = &specs[i];
+        unsigned *size = struct_size(l, spec->name);
+        l->width[i] = spec->width == POINTER ? pointer_bytes : spec->width;
+        if (spec->width == STRUCT) {
+            l->width[i] = *struct_size(l, spec->of);
+        }
+        l->offset[i] = *size;
+        *size += l->width[i] * spec->count + 3;
+    }
+}
+
+static size_t spec_of(const char *field) {
+    for (size_t i = 0; i < NSPECS; i++) {
+        if (strcmp(specs[i].name, field) == 0) {
+            return i;
+        }
+    }
+    fprintf(stderr, "no field %s\n", field);
+    abort();
+}
+
+static void put(struct fake_heap *heap, uint64_t address, size_t width,
+                uint64_t value) {
+    for (size_t i = 0; i < width; i++) {
+        size_t at = heap->big_endian ? width - 1 - i : i;
+        *fake_target_at(&heap->target, address + at) =
+            (unsigned char)(value >> (8 * i));
+    }
+}
+
+void fake_heap_put(struct fake_heap *heap, uint64_t address, const char *field,
+                   size_t i, uint64_t value) {
+    struct laid_out *l = layout_of(heap);
+    size_t spec = spec_of(field);
+
+    put(heap, address + l->offset[spec] + i * l->width[spec], l->width[spec],
+        value);
+}
+
+uint64_t fake_heap_get(struct fake_heap *heap, uint64_t address,
+                       const char *field, size_t i) {
+    struct laid_out *l = layout_of(heap);
+    size_t spec = spec_of(field), width = l->width[spec];
+    uint64_t at = address + l->offset[spec] + i * width;
+    uint64_t value = 0;
+
+    for (size_t byte = 0; byte < width; byte++) {
+        size_t from = heap->big_endian ? byte : width - 1 - byte;
+        value = value << 8 | *fake_target_at(&heap->target, at + from);
+    }
+    return value;
+}
+
+static uint64_t field_address(const struct fake_heap *heap, uint64_t address,
+                              const char *field, size_t i) {
+    const struct laid_out *l = layout_of(heap);
+    size_t spec = spec_of(field);
+
+    return address + l->offset[spec] + i * l->width[spec];
+}
+
+// ---- where the pieces lie ---------------------------------------------------
+
+enum piece {
+    ROOT = 0,
+    CLASSES = 0x400,
+    BOOKS = 0x500,
+    ARENAS = 0x700,
+    HEAPS = 0x780,
+    CACHES = 0x880,
+    MAP = 0x900,
+    RECORDS = 0x980,
+    ROWS = 0x1000, // up to 0x4000
+    STATIC_BYTES = 0x4000,
+
+    ARENA = 0,       // in FAKE_META; its own pages
+    TABLES = 0x8000, // pointers: arenas, caches
+    HEAP = 0x8100,
+    BLOCKS = 0x8300,
+    CHUNKS = 0x8400,
+    PIECES = 0x8500,    // two records of lists
+    MAP_TABLE = 0x9000, // a page
+    CACHE = 0xa000,     // and the next page
+    META_BYTES = 0xc000,
+};
+
+uint64_t fake_heap_arena(const struct fake_heap *heap) {
+    (void)heap;
+    return FAKE_META + ARENA;
+}
+
+uint64_t fake_heap_span(const struct fake_heap *heap, size_t record) {
+    return field_address(heap, FAKE_META + ARENA, "arena.spans", record);
+}
+
+uint64_t fake_heap_pair(const struct fake_heap *heap, uint64_t address) {
+    return field_address(heap, FAKE_META + ARENA, "arena.pairs",
+                         (size_t)(address - FAKE_HEAP) / 1024);
+}
+
+uint64_t fake_heap_cache(const struct fake_heap *heap, size_t id) {
+    (void)heap;
+    (void)id;
+    return FAKE_META + CACHE;
+}
+
+uint64_t fake_heap_record(const struct fake_heap *heap) {
+    (void)heap;
+    return FAKE_META + HEAP;
+}
+
+uint64_t fake_heap_list(const struct fake_heap *heap, const char *name) {
+    (void)heap;
+    if (strcmp(name, "arenas") == 0) {
+        return FAKE_ROOT + ARENAS;
+    }
+    if (strcmp(name, "heaps") == 0) {
+        return FAKE_ROOT + HEAPS;
+    }
+    if (strcmp(name, "chunks") == 0) {
+        return FAKE_META + CHUNKS;
+    }
+    if (strcmp(name, "blocks") == 0) {
+        return FAKE_META + BLOCKS;
+    }
+    return FAKE_ROOT + CACHES;
+}
+
+uint64_t fake_heap_row(const struct fake_heap *heap, const char *name) {
+    size_t length = sizeof(struct mheap_inspect_field);
+
+    for (uint64_t at = FAKE_ROOT + ROWS;; at += length) {
+        const char *text =
+            (const char *)fake_target_at((struct mh_target *)&heap->target, at);
+        if (strncmp(text, name, MHEAP_INSPECT_NAME_SIZE) == 0) {
+            return at;
+        }
+        if (*text == '\0') {
+            abort();
+        }
+    }
+}
+
+// ---- filling it -------------------------------------------------------------
+
+static void put_row(struct fake_heap *heap, size_t i, const char *name,
+                    const unsigned numbers[4]) {
+    uint64_t at = FAKE_ROOT + ROWS + i * sizeof(struct mheap_inspect_field);
+
+    snprintf((char *)fake_target_at(&heap->target, at), MHEAP_INSPECT_NAME_SIZE,
+             "%s", name);
+    for (size_t n = 0; n < 4; n++) {
+        put(heap, at + MHEAP_INSPECT_NAME_SIZE + 4 * n, 4, numbers[n]);
+    }
+}
+
+static size_t put_rows(struct fake_heap *heap) {
+    struct laid_out *l = layout_of(heap);
+    size_t n = 0;
+
+    // Rows nobody knows come first.
+    put_row(heap, n++, "zebra", (const unsigned[4]){0, 9, 1, 9});
+    put_row(heap, n++, "zebra.stripes", (const unsigned[4]){99, 7, 5, 3});
+    for (size_t i = 0; i < NSPECS; i++) {
+        unsigned numbers[4] = {l->offset[i], l->width[i], specs[i].count,
+                               l->width[i]};
+        put_row(heap, n++, specs[i].name, numbers);
+    }
+    for (size_t i = 0; i < l->nstructs; i++) {
+        unsigned size = l->structs[i].size;
+        put_row(heap, n++, l->structs[i].name,
+                (const unsigned[4]){0, size, 1, size});
+    }
+    return n;
+}
+
+void fake_heap_root_put(struct fake_heap *heap, size_t offset, size_t width,
+                        uint64_t value) {
+    put(heap, FAKE_ROOT + offset, width, value);
+}
+
+#define PUT_ROOT(heap, field, value)                                    \
+    put((heap), FAKE_ROOT + offsetof(struct mheap_inspect_root, field), \
+        sizeof(((struct mheap_inspect_root *)NULL)->field), (value))
+
+static void put_root(struct fake_heap *heap, size_t nrows) {
+    memcpy(fake_target_at(&heap->target, FAKE_ROOT), MHEAP_INSPECT_MAGIC, 8);
+    PUT_ROOT(heap, byte_order, MHEAP_INSPECT_BYTE_ORDER);
+    PUT_ROOT(heap, major, MHEAP_INSPECT_MAJOR);
+    PUT_ROOT(heap, minor, 7);
+    PUT_ROOT(heap, pointer_bytes, heap->pointer_bytes);
+    PUT_ROOT(heap, root_bytes, sizeof(struct mheap_inspect_root) + 64);
+    PUT_ROOT(heap, layout, FAKE_ROOT + ROWS);
+    PUT_ROOT(heap, layout_count, nrows);
+    PUT_ROOT(heap, page_shift, 13);
+    PUT_ROOT(heap, arena_shift, 20);
+    PUT_ROOT(heap, granule_shift, 4);
+    PUT_ROOT(heap, pair_bytes, 1024);
+    PUT_ROOT(heap, chunk_pages, FAKE_CHUNK_PAGES);
+    PUT_ROOT(heap, nclasses, FAKE_CLASSES);
+    PUT_ROOT(heap, classes, FAKE_ROOT + CLASSES);
+    PUT_ROOT(heap, arenas, FAKE_ROOT + ARENAS);
+    PUT_ROOT(heap, heaps, FAKE_ROOT + HEAPS);
+    PUT_ROOT(heap, caches, FAKE_ROOT + CACHES);
+    PUT_ROOT(heap, records, FAKE_ROOT + RECORDS);
+    PUT_ROOT(heap, books, FAKE_ROOT + BOOKS);
+    PUT_ROOT(heap, npurposes, 2);
+    PUT_ROOT(heap, arena_map, FAKE_ROOT + MAP);
+    PUT_ROOT(heap, process_id, 4242);
+}
+
+static void put_class(struct fake_heap *heap, size_t i, unsigned size,
+                      unsigned npages, unsigned nslots) {
+    struct laid_out *l = layout_of(heap);
+    uint64_t at = FAKE_ROOT + CLASSES + i * *struct_size(l, "class");
+
+    fake_heap_put(heap, at, "class.size", 0, size);
+    fake_heap_put(heap, at, "class.npages", 0, npages);
+    fake_heap_put(heap, at, "class.nslots", 0, nslots);
+    fake_heap_put(heap, at, "class.cache_slots", 0, i == 0 ? 0 : 8);
+}
+
+static void put_book(struct fake_heap *heap, size_t i, uint64_t reserved,
+                     uint64_t prepared, uint64_t ready) {
+    struct laid_out *l = layout_of(heap);
+    uint64_t at = FAKE_ROOT + BOOKS + i * *struct_size(l, "account");
+
+    fake_heap_put(heap, at, "account.reserved", 0, reserved);
+    fake_heap_put(heap, at, "account.prepared", 0, prepared);
+    fake_heap_put(heap, at, "account.ready", 0, ready);
+}
+
+static void put_span(struct fake_heap *heap, unsigned record, unsigned page,
+                     unsigned npages, unsigned class, unsigned owner) {
+    static const unsigned sizes[] = {0, 64, 3008}, slots[] = {1, 128, 8};
+    uint64_t at = fake_heap_span(heap, record);
+
+    fake_heap_put(heap, at, "span.base", 0,
+                  FAKE_HEAP + (uint64_t)page * FAKE_HEAP_PAGE);
+    fake_heap_put(heap, at, "span.npages", 0, npages);
+    fake_heap_put(heap, at, "span.size_class", 0, class);
+    fake_heap_put(heap, at, "span.slot_size", 0, sizes[class]);
+    fake_heap_put(heap, at, "span.nslots", 0, slots[class]);
+    fake_heap_put(heap, at, "span.birth", 0, record);
+    fake_heap_put(heap, at, "span.state", 0, 1);
+    fake_heap_put(heap, at, "span.owner_told", 0, (uint64_t)owner << 1);
+    for (unsigned i = 0; i < (class == 0 ? 1 : npages); i++) {
+        fake_heap_put(heap, FAKE_META + ARENA, "arena.page_word", page + i,
+                      (uint64_t)owner << 8 | (uint64_t) class << 1);
+        fake_heap_put(heap, FAKE_META + ARENA, "arena.span_index", page + i,
+                      record);
+    }
+    fake_heap_put(heap, FAKE_META + ARENA, "arena.seq", page, 2);
+}
+
+static void set_bit(struct fake_heap *heap, uint64_t address,
+                    const char *field) {
+    uint64_t pair = fake_heap_pair(heap, address);
+    uint64_t bit = UINT64_C(1) << (address / 16 % 64);
+
+    fake_heap_put(heap, pair, field, 0,
+                  fake_heap_get(heap, pair, field, 0) | bit);
+}
+
+static void put_spans(struct fake_heap *heap) {
+    uint64_t base = FAKE_HEAP;
+
+    put_span(heap, 0, 0, 1, 1, 1);
+    for (unsigned slot = 0; slot <= 10; slot++) {
+        set_bit(heap, base + slot * UINT64_C(64), "pair.live");
+    }
+    set_bit(heap, base + 10 * 64, "pair.remote");
+    fake_heap_put(heap, fake_heap_span(heap, 0), "span.free", 0, 0xffff0000);
+    for (size_t word = 1; word < 4; word++) {
+        fake_heap_put(heap, fake_heap_span(heap, 0), "span.free", word,
+                      0xffffffff);
+    }
+    put_span(heap, 1, 1, 3, 2, 0);
+    fake_heap_put(heap, fake_heap_span(heap, 1), "span.list", 0, 2);
+    fake_heap_put(heap, fake_heap_span(heap, 1), "span.free", 0, 0xf8);
+    for (unsigned slot = 0; slot < 3; slot++) {
+        set_bit(heap, base + FAKE_HEAP_PAGE + slot * UINT64_C(3008),
+                "pair.live");
+    }
+    put_span(heap, 2, 4, 5, 0, 0xffffff);
+    fake_heap_put(heap, fake_heap_span(heap, 2), "span.large_size", 0, 33000);
+    set_bit(heap, base + UINT64_C(4) * FAKE_HEAP_PAGE, "pair.live");
+    put_span(heap, 4, 9, 2, 0, 0xfffffe);
+    fake_heap_put(heap, fake_heap_span(heap, 4), "span.state", 0, 2);
+    fake_heap_put(heap, fake_heap_span(heap, 4), "span.nslots", 0, 0);
+}
+
+static void put_arena(struct fake_heap *heap) {
+    uint64_t at = FAKE_META + ARENA;
+
+    fake_heap_put(heap, at, "arena.base", 0, FAKE_HEAP);
+    fake_heap_put(heap, at, "arena.bytes", 0, FAKE_BYTES);
+    fake_heap_put(heap, at, "arena.spans_made", 0, 5);
+    put(heap, FAKE_META + TABLES, heap->pointer_bytes, at);
+    fake_heap_put(heap, FAKE_ROOT + ARENAS, "arenas.count", 0, 1);
+    fake_heap_put(heap, FAKE_ROOT + ARENAS, "arenas.table", 0,
+                  FAKE_META + TABLES);
+}
+
+static void put_cache(struct fake_heap *heap) {
+    uint64_t at = FAKE_META + CACHE;
+    uint64_t slots = field_address(heap, at, "cache.slots", 0);
+    uint64_t word = heap->pointer_bytes;
+
+    fake_heap_put(heap, at, "cache.id", 0, 1);
+    fake_heap_put(heap, at, "cache.state", 0, 1);
+    fake_heap_put(heap, at, "cache.thread", 0, 4243);
+    fake_heap_put(heap, at, "cache.heap", 0, FAKE_META + HEAP);
+    // Class 0 has one word, class 1 nine: their arrays begin at 0, 1 and 10.
+    uint64_t tops[] = {slots, slots + (1 + 5) * word, slots + 10 * word};
+    for (size_t i = 0; i < FAKE_CLASSES; i++) {
+        put(heap, field_address(heap, at, "cache.bins", i), (size_t)word,
+            tops[i]);
+        fake_heap_put(heap, field_address(heap, at, "cache.counts", i),
+                      "bin_count.taken", 0, 100 * i);
+    }
+    uint64_t pages = field_address(heap, at, "cache.pages", 0);
+    fake_heap_put(heap, pages, "page_cache.base", 0, FAKE_HEAP);
+    fake_heap_put(heap, pages, "page_cache.free", 0, 0xfe000);
+    fake_heap_put(heap, pages, "page_cache.released", 0, 0xf8000);
+    put(heap, FAKE_META + TABLES + 0x80 + word, (size_t)word, at);
+    fake_heap_put(heap, FAKE_ROOT + CACHES, "caches.count", 0, 2);
+    fake_heap_put(heap, FAKE_ROOT + CACHES, "caches.table", 0,
+                  FAKE_META + TABLES + 0x80);
+}
+
+static void put_chunks(struct fake_heap *heap) {
+    struct laid_out *l = layout_of(heap);
+    uint64_t first = FAKE_META + CHUNKS;
+    uint64_t second = first + *struct_size(l, "palloc_chunk");
+    uint64_t block =
+        field_address(heap, FAKE_META + BLOCKS, "palloc_table.blocks", 0);
+
+    fake_heap_put(heap, first, "palloc_chunk.base", 0, FAKE_HEAP);
+    fake_heap_put(heap, first, "palloc_chunk.ours", 0, UINT64_MAX);
+    fake_heap_put(heap, first, "palloc_chunk.alloc", 0, 0xfffff); // 0-19
+    fake_heap_put(heap, first, "palloc_chunk.released", 0,
+                  UINT64_MAX << 40); // 40-63
+    fake_heap_put(heap, second, "palloc_chunk.base", 0,
+                  FAKE_HEAP + FAKE_BYTES / 2);
+    fake_heap_put(heap, second, "palloc_chunk.ours", 0, 0xffffffff); // 64-95
+    fake_heap_put(heap, second, "palloc_chunk.alloc", 0, UINT64_MAX << 32);
+    fake_heap_put(heap, second, "palloc_chunk.released", 0, 0xffffffff);
+    fake_heap_put(heap, FAKE_META + BLOCKS, "palloc_table.nblocks", 0, 1);
+    fake_heap_put(heap, block, "palloc_block.chunks", 0, first);
+    fake_heap_put(heap, block, "palloc_block.nchunks", 0, 2);
+}
+
+static void put_heap(struct fake_heap *heap) {
+    uint64_t at = FAKE_META + HEAP;
+    uint64_t pages = field_address(heap, at, "heap.pages", 0);
+    uint64_t room = field_address(heap, at, "heap.room", 0);
+    uint64_t counts = field_address(heap, at, "heap.counts", 0);
+    uint64_t name = field_address(heap, at, "heap.name", 0);
+
+    fake_heap_put(heap, at, "heap.state", 0, 1);
+    memcpy(fake_target_at(&heap->target, name), "default", 8);
+    fake_heap_put(heap, pages, "palloc.table", 0, FAKE_META + BLOCKS);
+    fake_heap_put(heap, pages, "palloc.total_pages", 0, 96);
+    fake_heap_put(heap, room, "room.next", 0,
+                  FAKE_HEAP + UINT64_C(96) * FAKE_HEAP_PAGE);
+    fake_heap_put(heap, room, "room.end", 0, FAKE_HEAP + FAKE_BYTES);
+    fake_heap_put(heap, counts, "heap_counts.large_allocs", 0, 3);
+    fake_heap_put(heap, FAKE_ROOT + HEAPS, "heaps.count", 0, 1);
+    fake_heap_put(heap, FAKE_ROOT + HEAPS, "heaps.table", 0, at);
+    put_chunks(heap);
+}
+
+// Lists of metadata: the page of tables as records, the cache as caches.
+static void put_lists(struct fake_heap *heap) {
+    struct laid_out *l = layout_of(heap);
+    uint64_t records = FAKE_META + PIECES;
+    uint64_t caches = records + *struct_size(l, "persistent_chunk");
+    uint64_t of_caches =
+        field_address(heap, FAKE_ROOT + HEAPS, "heaps.caches", 0);
+
+    fake_heap_put(heap, records, "persistent_chunk.base", 0,
+                  FAKE_META + TABLES);
+    fake_heap_put(heap, records, "persistent_chunk.size", 0, 0x1000);
+    fake_heap_put(heap, caches, "persistent_chunk.base", 0, FAKE_META + CACHE);
+    fake_heap_put(heap, caches, "persistent_chunk.size", 0, 0x2000);
+    fake_heap_put(heap, FAKE_ROOT + RECORDS, "persistent.chunks", 0, records);
+    fake_heap_put(heap, of_caches, "persistent.chunks", 0, caches);
+    fake_heap_put(heap, FAKE_ROOT + MAP, "arena_map.count", 0, 64);
+    fake_heap_put(heap, FAKE_ROOT + MAP, "arena_map.table", 0,
+                  FAKE_META + MAP_TABLE);
+}
+
+void fake_heap_make(struct fake_heap *heap, bool big_endian,
+                    unsigned pointer_bytes) {
+    memset(heap, 0, sizeof(*heap));
+    heap->big_endian = big_endian;
+    heap->pointer_bytes = pointer_bytes;
+    struct laid_out *l = layout_of(heap);
+    if (l->nstructs == 0) {
+        lay_out(l, pointer_bytes);
+    }
+    fake_target_map(&heap->target, FAKE_ROOT, STATIC_BYTES);
+    fake_target_map(&heap->target, FAKE_HEAP, FAKE_BYTES);
+    fake_target_map(&heap->target, FAKE_META, META_BYTES);
+    put_root(heap, put_rows(heap));
+    put_class(heap, 0, 0, 0, 0);
+    put_class(heap, 1, 64, 1, 128);
+    put_class(heap, 2, 3008, 3, 8);
+    put_arena(heap);
+    put_spans(heap);
+    put_cache(heap);
+    put_heap(heap);
+    put_lists(heap);
+    put_book(heap, 0, UINT64_C(32) * FAKE_HEAP_PAGE,
+             UINT64_C(61) * FAKE_HEAP_PAGE, UINT64_C(35) * FAKE_HEAP_PAGE);
+    put_book(heap, 1, 0, 0, UINT64_C(0xb000));
+
+    fake_target_set_pages(&heap->target, FAKE_HEAP, FAKE_BYTES,
+                          MH_TARGET_PAGE_ABSENT);
+    fake_target_set_pages(&heap->target, FAKE_HEAP, 15 * FAKE_HEAP_PAGE,
+                          MH_TARGET_PAGE_RESIDENT);
+    fake_target_set_pages(&heap->target,
+                          FAKE_HEAP + UINT64_C(20) * FAKE_HEAP_PAGE,
+                          10 * FAKE_HEAP_PAGE, MH_TARGET_PAGE_RESIDENT);
+    heap->target.resident = UINT64_C(30) << 20;
+}
+
+void fake_heap_free(struct fake_heap *heap) {
+    fake_target_clear(&heap->target);
+}
