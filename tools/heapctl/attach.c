@@ -122,12 +122,12 @@ int hc_view_error(struct hc_context *ctx, enum mh_view_status status) {
                         who);
     case MH_VIEW_NEWER:
         return hc_error(ctx, HC_NO_MHEAP,
-                        "%s: its mheap is of a newer format; use its own "
+                        "%s: its mheap is of a newer format%s%s; use its own "
                         "heapctl",
-                        who);
+                        who, ctx->why[0] != '\0' ? ": " : "", ctx->why);
     case MH_VIEW_CORRUPT:
-        return hc_error(ctx, HC_PARTIAL,
-                        "%s: the root record of its mheap makes no sense", who);
+        return hc_error(ctx, HC_PARTIAL, "%s: its mheap makes no sense%s%s",
+                        who, ctx->why[0] != '\0' ? ": " : "", ctx->why);
     default:
         return hc_error(ctx, HC_INTERNAL, "%s: %s", who,
                         mh_view_status_name(status));
@@ -180,6 +180,8 @@ static int open_view(struct hc_context *ctx, bool residency) {
             .root =
                 ctx->options.root != 0 ? ctx->options.root : roots[0].address,
             .residency = residency,
+            .why = ctx->why,
+            .why_size = sizeof(ctx->why),
         };
         status = mh_view_open(ctx->target, &options, &view);
     }

@@ -11,8 +11,8 @@
 static const char *const unit_names[] = {"B",   "KiB", "MiB", "GiB",
                                          "TiB", "PiB", "EiB"};
 
-// A size in its unit, rounded to three digits or to a whole number. Rounding
-// can reach the next unit (1023.9 KiB is 1.00 MiB), so it is decided here, once.
+// A size in its unit. Rounding can reach the next one (1023.9 KiB is 1.00 MiB),
+// so that is decided here, once.
 static void scale(uint64_t bytes, double *value_out, size_t *unit_out) {
     double value = (double)bytes;
     size_t unit = 0;
