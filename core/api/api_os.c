@@ -121,8 +121,8 @@ static bool is_part(struct mheap_region *region, size_t offset, size_t size,
            was.ready <= MH_LOAD_RELAXED(&region->ready);
 }
 
-// account books that a split of the region has become all of one state. Relaxed:
-// the figures order nothing, and no update may be lost.
+// account books that a split of the region has become all of one state.
+// Relaxed: the figures order nothing, and no update may be lost.
 static enum mheap_os_status account(struct mheap_region *region,
                                     struct mh_split was, size_t *became,
                                     enum mh_status status) {

@@ -21,8 +21,8 @@
 // free nothing less; parts of it are given back with mheap_os_unused.
 //
 // Units are bytes throughout. Offsets and sizes of parts are multiples of
-// page_size. Every function may be called from any thread; different threads may
-// work on different parts of a region at the same time, but not on the same
+// page_size. Every function may be called from any thread; different threads
+// may work on different parts of a region at the same time, but not on the same
 // part, and nobody may use a region while it is freed. errno is kept.
 //
 // On failure every part is in the state it was in. A part that was to become
@@ -82,7 +82,7 @@ MHEAP_API enum mheap_os_status
 mheap_os_reserve(void *hint, size_t size, size_t align,
                  struct mheap_region *region_out);
 
-// mheap_os_map: Reserved -> Prepared, for [offset, offset + size) of the region.
+// mheap_os_map: Reserved -> Prepared, for [offset, offset + size) of a region.
 MHEAP_API enum mheap_os_status mheap_os_map(struct mheap_region *region,
                                             size_t offset, size_t size);
 

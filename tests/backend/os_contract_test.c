@@ -50,7 +50,7 @@ static void make_ready(size_t size) {
     must(mh_os_used(region, size));
 }
 
-// States ---------------------------------------------------------------------
+// States ------------------------------------------------------------------
 
 START_TEST(facts_are_within_bounds_and_do_not_change) {
     struct mh_os_info again;
@@ -160,7 +160,7 @@ START_TEST(alloc_gives_zeroed_memory_at_once) {
 }
 END_TEST
 
-// Places -----------------------------------------------------------------------
+// Places ------------------------------------------------------------------
 
 START_TEST(reservations_are_aligned_and_apart) {
     enum { N = 20 };
@@ -263,7 +263,7 @@ START_TEST(hints_change_nothing) {
 }
 END_TEST
 
-// Shared memory files --------------------------------------------------------
+// Shared memory files -----------------------------------------------------
 
 START_TEST(an_inherited_memory_file_is_written_through) {
     char text[8] = "";
@@ -295,7 +295,7 @@ START_TEST(what_is_no_such_file_is_refused) {
 }
 END_TEST
 
-// Running out ------------------------------------------------------------------
+// Running out -------------------------------------------------------------
 
 // The limit lies a little above what is mapped, so that the sixteenth of it is
 // still there for whatever else needs memory meanwhile.

@@ -1,5 +1,5 @@
-// os_world_test.c - what every backend promises of threads, exits, forks, clocks
-// and the world outside.
+// os_world_test.c - what every backend promises of threads, exits, forks,
+// clocks and the world outside.
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@ static void must(struct mh_os_err err) {
     ck_assert_int_eq(err.code, 0);
 }
 
-// Waiting --------------------------------------------------------------------
+// Waiting -----------------------------------------------------------------
 
 static uint32_t word;
 static uint32_t nwoken;
@@ -83,7 +83,7 @@ START_TEST(the_clock_goes_forward_in_nanoseconds) {
 }
 END_TEST
 
-// Threads --------------------------------------------------------------------
+// Threads -----------------------------------------------------------------
 
 static void *store_id(void *arg) {
     *(uint64_t *)arg = mh_os_thread_id();
@@ -205,7 +205,7 @@ START_TEST(a_thread_of_ones_own_gets_its_argument_and_no_signals) {
 }
 END_TEST
 
-// Forks and ends ---------------------------------------------------------------
+// Forks and ends ----------------------------------------------------------
 
 static void before_fork(void) {
     note('p');
@@ -289,7 +289,7 @@ START_TEST(nothing_runs_after_a_sudden_end) {
 }
 END_TEST
 
-// The world --------------------------------------------------------------------
+// The world ---------------------------------------------------------------
 
 START_TEST(entropy_fills_all_of_the_buffer_anew) {
     unsigned char a[256] = {0}, b[256] = {0};

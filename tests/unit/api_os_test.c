@@ -1,5 +1,5 @@
-// api_os_test.c - the public OS layer: regions keep their figures, and senseless
-// arguments are a status rather than the end of the program.
+// api_os_test.c - the public OS layer: regions keep their figures, and
+// senseless arguments are a status rather than the end of the program.
 
 #include <errno.h>
 #include <pthread.h>

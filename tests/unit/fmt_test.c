@@ -37,7 +37,7 @@ START_TEST(bytes_need_no_end_mark) {
 }
 END_TEST
 
-// Every power of two, and its neighbours: all lengths of numbers are among them.
+// Every power of two and its neighbours: all lengths of numbers are there.
 static uint64_t number_near(int i) {
     return (UINT64_C(1) << (i / 3)) + (uint64_t)(i % 3) - 1;
 }

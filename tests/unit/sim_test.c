@@ -46,7 +46,7 @@ static unsigned char *make_ready(size_t size) {
     return base;
 }
 
-// Personalities -------------------------------------------------------------
+// Personalities -----------------------------------------------------------
 
 START_TEST(each_system_says_what_its_documents_say) {
     struct mh_os_info info;
@@ -220,7 +220,7 @@ START_TEST(lazy_linux_promises_no_zeroes) {
 }
 END_TEST
 
-// Rules ----------------------------------------------------------------------
+// Rules -------------------------------------------------------------------
 
 static void map_twice(void) {
     unsigned char *p = reserve(granule);
@@ -295,7 +295,7 @@ START_TEST(the_page_table_follows_every_move) {
 }
 END_TEST
 
-// Failure --------------------------------------------------------------------
+// Failure -----------------------------------------------------------------
 
 static bool alloc_works(void) {
     void *base;
@@ -431,7 +431,7 @@ START_TEST(space_is_limited_and_comes_back) {
 }
 END_TEST
 
-// Hints and the rest -----------------------------------------------------------
+// Hints and the rest ------------------------------------------------------
 
 START_TEST(hints_can_be_refused) {
     void *base;
