@@ -168,8 +168,7 @@ static bool shapes_fit(const struct mh_reader *reader) {
                8192 &&
            rows[MH_F_cache_bins].count >= is->nclasses &&
            (rows[MH_F_cache_counts].width == 0 ||
-            rows[MH_F_cache_counts].count >= is->nclasses) &&
-           rows[MH_F_cache_slots].offset != 0;
+            rows[MH_F_cache_counts].count >= is->nclasses);
 }
 
 void mh_reader_classes(struct mh_reader *reader) {

@@ -9,31 +9,32 @@
 
 // ---- the list of arenas -----------------------------------------------------
 
-// The header of an arena: everything before its first array.
-static bool read_header(struct mh_reader *reader, uint64_t record,
-                        struct mh_view_arena *arena) {
-    const struct mh_schema *schema = &reader->root.schema;
-    unsigned char header[256];
-    size_t size = schema->rows[MH_F_arena_page_word].offset;
+static uint64_t header_field(struct mh_reader *reader, uint64_t record,
+                             enum mh_field field) {
+    const struct mh_schema_row *row = &reader->root.schema.rows[field];
+    unsigned char number[8] = {0};
 
-    if (size > sizeof(header)) {
-        size = sizeof(header);
+    if (row->width == 0 || row->width > sizeof(number)) {
+        return 0;
     }
-    memset(header, 0, sizeof(header));
-    if (!mh_source_read(&reader->source, record, header, size)) {
-        mh_reader_unread(reader, "an arena", record);
-        return false;
+    if (!mh_source_read(&reader->source, record + row->offset, number,
+                        row->width)) {
+        mh_reader_unread(reader, "an arena", record + row->offset);
     }
+    return mh_decode(number, row->width, reader->root.big_endian);
+}
+
+static void read_header(struct mh_reader *reader, uint64_t record,
+                        struct mh_view_arena *arena) {
     *arena = (struct mh_view_arena){
         .record = record,
-        .metadata_bytes = mh_schema_size(schema, MH_S_arena),
-        .base = mh_reader_get(reader, MH_F_arena_base, header),
-        .bytes = mh_reader_get(reader, MH_F_arena_bytes, header),
-        .number = (uint32_t)mh_reader_get(reader, MH_F_arena_number, header),
+        .metadata_bytes = mh_schema_size(&reader->root.schema, MH_S_arena),
+        .base = header_field(reader, record, MH_F_arena_base),
+        .bytes = header_field(reader, record, MH_F_arena_bytes),
+        .number = (uint32_t)header_field(reader, record, MH_F_arena_number),
         .spans_made =
-            (uint32_t)mh_reader_get(reader, MH_F_arena_spans_made, header),
+            (uint32_t)header_field(reader, record, MH_F_arena_spans_made),
     };
-    return true;
 }
 
 static bool header_is_sane(struct mh_reader *reader,
@@ -74,7 +75,8 @@ static bool add_arena(struct mh_reader *reader, uint64_t record) {
                        "no private memory for an arena's metadata");
         return false;
     }
-    if (!read_header(reader, record, arena) || !header_is_sane(reader, arena)) {
+    read_header(reader, record, arena);
+    if (!header_is_sane(reader, arena)) {
         return false;
     }
     view->narenas++;

@@ -10,6 +10,26 @@
 #include "inspect/decode.h"
 #include "inspect/reader.h"
 
+// The bytes of a cache up to the end of the last field that is wanted.
+static size_t head_bytes(const struct mh_reader *reader) {
+    static const enum mh_field fields[] = {
+        MH_F_cache_id,    MH_F_cache_state,  MH_F_cache_generation,
+        MH_F_cache_heap,  MH_F_cache_bins,   MH_F_cache_thread,
+        MH_F_cache_pages, MH_F_cache_counts,
+    };
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        const struct mh_schema_row *row = &reader->root.schema.rows[fields[i]];
+        size_t end = row->offset + (size_t)row->stride * row->count;
+        // The last element may be narrower than its stride.
+        size_t whole = mh_schema_size(&reader->root.schema, MH_S_cache);
+        end = end < whole ? end : whole;
+        bytes = row->width != 0 && end > bytes ? end : bytes;
+    }
+    return bytes;
+}
+
 // The array of a class stands behind those of the classes before it, each of
 // which is one word longer than its capacity.
 static void read_bins(struct mh_reader *reader, struct mh_view_cache *cache,
@@ -67,12 +87,10 @@ static void read_page_cache(struct mh_reader *reader,
 
 static bool read_cache(struct mh_reader *reader, uint64_t address, size_t i,
                        char *bytes) {
-    const struct mh_schema *schema = &reader->root.schema;
     struct mh_view *view = reader->view;
     struct mh_view_cache *cache = &view->caches[view->ncaches];
 
-    if (!mh_source_read(&reader->source, address, bytes,
-                        schema->rows[MH_F_cache_slots].offset)) {
+    if (!mh_source_read(&reader->source, address, bytes, head_bytes(reader))) {
         mh_reader_find(reader, "MH0201", address,
                        "thread cache %zu cannot be read", i);
         return false;
@@ -116,12 +134,10 @@ static bool read_cache(struct mh_reader *reader, uint64_t address, size_t i,
 }
 
 static void read_table(struct mh_reader *reader, uint64_t table, size_t count) {
-    const struct mh_schema *schema = &reader->root.schema;
     struct mh_view *view = reader->view;
     size_t width = reader->root.is.pointer_bytes;
     char *pointers = mh_reader_alloc(reader, count, width);
-    char *bytes =
-        mh_reader_alloc(reader, schema->rows[MH_F_cache_slots].offset, 1);
+    char *bytes = mh_reader_alloc(reader, head_bytes(reader), 1);
 
     view->caches = mh_reader_alloc(reader, count, sizeof(*view->caches));
     if (pointers != NULL && bytes != NULL && view->caches != NULL &&

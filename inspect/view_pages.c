@@ -316,6 +316,10 @@ void mh_reader_pages(struct mh_reader *reader) {
     }
     trim_runs(reader);
     make_extents(reader);
+    if (reader->over_budget) {
+        // Part of a partition is none: say nothing rather than half.
+        view->nspans = view->nruns = view->nextents = 0;
+    }
 }
 
 // ---- residency --------------------------------------------------------------

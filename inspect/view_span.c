@@ -26,7 +26,7 @@ enum { FAULT_S1, FAULT_S2, FAULT_S3, FAULT_S4, FAULT_S6, FAULT_S7, FAULT_ROOM };
 
 const char *mh_span_fault_code(const char *fault) {
     for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
-        if (fault == faults[i].fault) {
+        if (strcmp(fault, faults[i].fault) == 0) {
             return faults[i].code;
         }
     }
