@@ -21,13 +21,26 @@ struct slots {
     uint64_t used, free, pending, cached;
 };
 
-static struct slots count_slots(const struct mh_span *span) {
+// What one span was when it was looked at.
+struct seen {
+    uintptr_t base;
+    uint64_t bytes;
+    uint64_t nslots;
+    uint64_t slot_size;
+    unsigned size_class;
+    unsigned state;
+    struct slots slots;
+};
+
+enum { LOOKS_MAX = 64 }; // at a span that keeps changing, then it is skipped
+
+static struct slots count_slots(const struct mh_span *span,
+                                const struct seen *seen) {
     struct slots slots = {0, 0, 0, 0};
-    struct mh_arena *arena = mh_arena_of_known((uintptr_t)span->base);
-    uintptr_t bytes = (uintptr_t)span->npages << MH_PAGE_SHIFT;
-    for (uintptr_t at = 0; at < bytes; at += (uintptr_t)1 << MH_PAIR_SHIFT) {
-        const struct mh_pair *pair =
-            mh_arena_pair(arena, (uintptr_t)span->base + at);
+    struct mh_arena *arena = mh_arena_of_known(seen->base);
+    for (uintptr_t at = 0; at < seen->bytes;
+         at += (uintptr_t)1 << MH_PAIR_SHIFT) {
+        const struct mh_pair *pair = mh_arena_pair(arena, seen->base + at);
         uint64_t live = MH_LOAD_RELAXED(&pair->live);
         uint64_t remote = MH_LOAD_RELAXED(&pair->remote);
         slots.used += mh_popcount64(live & ~remote);
@@ -39,56 +52,83 @@ static struct slots count_slots(const struct mh_span *span) {
     // Words of different moments: what does not fit is a slot on its way from
     // one state to another, and counts for the first.
     uint64_t known = slots.used + slots.pending + slots.free;
-    if (known > span->nslots) {
-        uint64_t over = known - span->nslots;
+    if (known > seen->nslots) {
+        uint64_t over = known - seen->nslots;
         slots.free -= over < slots.free ? over : slots.free;
     } else {
-        slots.cached = span->nslots - known;
+        slots.cached = seen->nslots - known;
     }
     return slots;
 }
 
-static void count_small(struct census *census, const struct mh_span *span) {
-    struct slots slots = count_slots(span);
-    struct mheap_class_stats *class_stats = census->class_stats;
-    if (class_stats != NULL) {
-        class_stats->spans++;
-        class_stats->slots += span->nslots;
-        class_stats->used += slots.used;
-        class_stats->cached += slots.cached;
-        class_stats->free += slots.free;
-        class_stats->pending += slots.pending;
-        return;
+static void read_span(const struct mh_span *span, struct seen *seen) {
+    seen->base = (uintptr_t)MH_LOAD_RELAXED(&span->base);
+    seen->bytes = (uint64_t)MH_LOAD_RELAXED(&span->npages) << MH_PAGE_SHIFT;
+    seen->nslots = MH_LOAD_RELAXED(&span->nslots);
+    seen->slot_size = MH_LOAD_RELAXED(&span->slot_size);
+    seen->size_class = MH_LOAD_RELAXED(&span->size_class);
+    seen->state = MH_LOAD_RELAXED(&span->state);
+    if (seen->size_class != 0) {
+        seen->slots = count_slots(span, seen);
     }
-    struct mheap_stats *stats = census->stats;
-    uint64_t bytes = (uint64_t)span->npages << MH_PAGE_SHIFT;
-    stats->in_use_objects += slots.used;
-    stats->in_use_bytes += slots.used * span->slot_size;
-    stats->cached_bytes += slots.cached * span->slot_size;
-    stats->span_free_bytes += (slots.free + slots.pending) * span->slot_size;
-    stats->tail_bytes += bytes - (uint64_t)span->nslots * span->slot_size;
+}
+
+// Looks at a span until what was read belongs together. False when the span is
+// gone, or keeps changing.
+static bool look_at(const struct mh_span *span, struct seen *seen) {
+    for (unsigned i = 0; i < LOOKS_MAX; i++) {
+        struct mh_span_look look = mh_span_look_begin(span);
+        read_span(span, seen);
+        if (mh_span_look_end(look)) {
+            return seen->state != MH_SPAN_DEAD;
+        }
+        MH_PAUSE();
+    }
+    return false;
+}
+
+static void count_class(struct mheap_class_stats *out,
+                        const struct seen *seen) {
+    out->spans++;
+    out->slots += seen->nslots;
+    out->used += seen->slots.used;
+    out->cached += seen->slots.cached;
+    out->free += seen->slots.free;
+    out->pending += seen->slots.pending;
+}
+
+static void count_small(struct mheap_stats *stats, const struct seen *seen) {
+    const struct slots *slots = &seen->slots;
+    stats->in_use_objects += slots->used;
+    stats->in_use_bytes += slots->used * seen->slot_size;
+    stats->cached_bytes += slots->cached * seen->slot_size;
+    stats->span_free_bytes += (slots->free + slots->pending) * seen->slot_size;
+    stats->tail_bytes += seen->bytes - seen->nslots * seen->slot_size;
 }
 
 static void count_span(struct mh_span *span, void *arg) {
     struct census *census = arg;
-    uint64_t bytes = (uint64_t)MH_LOAD_RELAXED(&span->npages) << MH_PAGE_SHIFT;
+    struct mheap_stats *stats = census->stats;
+    struct seen seen;
+    if (!look_at(span, &seen)) {
+        return;
+    }
     if (census->class_stats != NULL) {
-        if (span->size_class == census->size_class) {
-            count_small(census, span);
+        if (seen.size_class == census->size_class) {
+            count_class(census->class_stats, &seen);
         }
         return;
     }
-    struct mheap_stats *stats = census->stats;
     stats->spans++;
-    if (span->state == MH_SPAN_MANUAL) {
-        stats->manual_bytes += bytes;
-    } else if (span->size_class == 0) {
+    if (seen.state == MH_SPAN_MANUAL) {
+        stats->manual_bytes += seen.bytes;
+    } else if (seen.size_class == 0) {
         stats->large_objects++;
-        stats->large_bytes += bytes;
+        stats->large_bytes += seen.bytes;
         stats->in_use_objects++;
-        stats->in_use_bytes += bytes;
+        stats->in_use_bytes += seen.bytes;
     } else {
-        count_small(census, span);
+        count_small(stats, &seen);
     }
 }
 
@@ -97,7 +137,7 @@ static void count_pages(struct mheap *heap, struct mheap_stats *out) {
     mh_lock(&heap->lock);
     uint64_t free_pages = heap->pages.free_pages;
     uint64_t released = heap->pages.released_pages;
-    uint64_t waits = heap->lock.waits;
+    uint64_t waits = MH_LOAD_RELAXED(&heap->lock.waits);
     mh_unlock(&heap->lock);
     out->free_page_bytes += (free_pages - released) << MH_PAGE_SHIFT;
     out->released_bytes += released << MH_PAGE_SHIFT;
@@ -113,7 +153,7 @@ static void count_caches(const struct mheap *heap, struct mheap_stats *out) {
         struct mh_cache *cache = mh_cache_by_id(id);
         uint32_t state = MH_LOAD_ACQUIRE(&cache->state);
         bool used = state == MH_CACHE_IN_USE || state == MH_CACHE_SIDE;
-        if (!used || (heap != NULL && cache->heap != heap)) {
+        if (!used || (heap != NULL && MH_LOAD_RELAXED(&cache->heap) != heap)) {
             continue;
         }
         out->caches++;

@@ -225,12 +225,7 @@ void mheap_pages_free(void *base) {
 
 void mheap_thread_flush(void) {
     int saved = errno;
-    struct mh_cache *cache = mh_tls_get();
-    for (; cache != NULL; cache = cache->next_thread) {
-        if (cache->state == MH_CACHE_IN_USE) {
-            mh_cache_flush(cache);
-        }
-    }
+    mh_cache_flush_thread();
     errno = saved;
 }
 

@@ -140,6 +140,32 @@ void *mh_arenas_reserve(size_t size, size_t least, size_t *size_out) {
     return base;
 }
 
+// Empties a recycled record, field by field: a reader, or a thread that freed
+// the last object in the span before, may be looking. base and arena_index are
+// never other than a place in this arena.
+static void clear_span(struct mh_span *span) {
+    MH_STORE_RELAXED(&span->slot_size, 0);
+    MH_STORE_RELAXED(&span->magic, 0);
+    MH_STORE_RELAXED(&span->nslots, 0);
+    MH_STORE_RELAXED(&span->heap, 0);
+    MH_STORE_RELAXED(&span->size_class, 0);
+    MH_STORE_RELAXED(&span->touched_shift, 0);
+    MH_STORE_RELAXED(&span->list, MH_LIST_NONE);
+    MH_STORE_RELAXED(&span->large_size, 0);
+    MH_STORE_RELAXED(&span->owner_told, mh_owner_word(MH_OWNER_DEAD, false));
+    MH_STORE_RELAXED(&span->touched, 0);
+    MH_STORE_RELAXED(&span->told_next, NULL);
+    span->next = NULL;
+    span->prev = NULL;
+    span->list_next = NULL;
+    span->list_prev = NULL;
+    MH_STORE_RELAXED(&span->nfree, 0);
+    span->free_words = 0;
+    for (unsigned i = 0; i < MH_SPAN_FREE_WORDS; i++) {
+        MH_STORE_RELAXED(&span->free[i], 0);
+    }
+}
+
 struct mh_span *mh_arena_new_span(uintptr_t base, size_t npages) {
     struct mh_arena *arena = mh_arena_of_known(base);
     mh_lock(&arena->lock);
@@ -156,11 +182,11 @@ struct mh_span *mh_arena_new_span(uintptr_t base, size_t npages) {
     mh_unlock(&arena->lock);
 
     struct mh_span *span = &arena->spans[index];
-    memset(span, 0, sizeof(*span));
-    span->base = base;
-    span->npages = (uint32_t)npages;
-    span->birth = birth;
-    span->arena_index = (uint16_t)index;
+    clear_span(span);
+    MH_STORE_RELAXED(&span->base, base);
+    MH_STORE_RELAXED(&span->npages, (uint32_t)npages);
+    MH_STORE_RELAXED(&span->birth, birth);
+    MH_STORE_RELAXED(&span->arena_index, (uint16_t)index);
     return span;
 }
 
@@ -168,7 +194,7 @@ void mh_arena_drop_span(struct mh_span *span) {
     struct mh_arena *arena = mh_arena_of_known((uintptr_t)span->base);
     MH_CHECK(span->state == MH_SPAN_DEAD);
     mh_lock(&arena->lock);
-    span->nfree = arena->free_span;
+    MH_STORE_RELAXED(&span->nfree, arena->free_span);
     arena->free_span = (uint32_t)span->arena_index + 1;
     mh_unlock(&arena->lock);
 }
@@ -185,6 +211,21 @@ static void begin_change(uint32_t *seq) {
 
 static void end_change(uint32_t *seq) {
     MH_STORE_RELEASE(seq, *seq + 1);
+}
+
+struct mh_span_look mh_span_look_begin(const struct mh_span *span) {
+    uintptr_t base = (uintptr_t)MH_LOAD_RELAXED(&span->base);
+    struct mh_arena *arena = mh_arena_of_known(base);
+    struct mh_span_look look = {&arena->seq[mh_arena_page(base)], 0};
+    // acquire: pairs with end_change; what the change wrote is seen.
+    look.number = MH_LOAD_ACQUIRE(look.seq);
+    return look;
+}
+
+bool mh_span_look_end(struct mh_span_look look) {
+    // Keeps what was read before the second look at the number.
+    MH_FENCE_ACQUIRE();
+    return look.number % 2 == 0 && MH_LOAD_RELAXED(look.seq) == look.number;
 }
 
 // A large or manual span is named on its first page only: inner pages are found

@@ -115,6 +115,17 @@ void mh_span_set_owner(struct mh_span *span, uint32_t owner);
 // that vanished in a fork left it odd.
 void mh_arena_repair_seq(struct mh_span *span);
 
+// mh_span_look_begin and mh_span_look_end surround a look at a span that other
+// threads may be changing, making or ending. End says whether what was read in
+// between belongs together; if not, look again.
+struct mh_span_look {
+    const uint32_t *seq; // of the span's first page
+    uint32_t number;     // that was there
+};
+
+struct mh_span_look mh_span_look_begin(const struct mh_span *span);
+bool mh_span_look_end(struct mh_span_look look);
+
 // mh_arena_span_at finds the span that covers an address, also inside a large
 // object, whose inner pages name nobody. NULL when there is none. For reports
 // and checks: it may walk.

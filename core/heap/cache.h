@@ -195,8 +195,13 @@ void mh_cache_settle(struct mh_cache *cache, struct mh_span *span);
 // mh_cache_flush gives all slots and all idle spans back, and keeps the others.
 void mh_cache_flush(struct mh_cache *cache);
 
+// mh_cache_flush_thread flushes all caches of the calling thread. Takes the
+// side locks of their heaps, one at a time.
+void mh_cache_flush_thread(void);
+
 // mh_cache_retire ends the cache: everything goes to the central lists and to
-// the heap, and the record can be used by another thread.
+// the heap, and the record can be used by another thread. Takes
+// the heap's side lock.
 void mh_cache_retire(struct mh_cache *cache);
 
 // mh_cache_give_spans gives every span to the central lists or to the heap,

@@ -112,7 +112,7 @@ static struct mh_cache *open_cache(struct mheap *heap,
         return NULL;
     }
     reset_bins(cache);
-    cache->heap = heap;
+    MH_STORE_RELAXED(&cache->heap, heap);
     cache->next_thread = NULL;
     cache->next_free = NULL;
     cache->thread = mh_thread_id();
@@ -133,12 +133,31 @@ static void close_cache(struct mh_cache *cache) {
 }
 
 void mh_cache_retire(struct mh_cache *cache) {
-    if (cache->state != MH_CACHE_ORPHAN) {
+    // The thread may end, which is no use of the heap, while another one
+    // destroys it: whoever has the lock first deals with the cache.
+    struct mheap *heap = cache->heap;
+    mh_lock(&heap->side_lock);
+    if (MH_LOAD_RELAXED(&cache->state) != MH_CACHE_ORPHAN) {
         mh_cache_flush(cache);
         mh_cache_give_spans(cache);
-        MH_SUB_RELAXED(&cache->heap->caches_live, 1);
+        MH_SUB_RELAXED(&heap->caches_live, 1);
     }
+    mh_unlock(&heap->side_lock);
     close_cache(cache);
+}
+
+void mh_cache_flush_thread(void) {
+    struct mh_cache *cache = mh_tls_get();
+    for (; cache != NULL; cache = cache->next_thread) {
+        if (cache->state == MH_CACHE_NOBODY) {
+            return;
+        }
+        mh_lock(&cache->heap->side_lock); // as in mh_cache_retire
+        if (MH_LOAD_RELAXED(&cache->state) == MH_CACHE_IN_USE) {
+            mh_cache_flush(cache);
+        }
+        mh_unlock(&cache->heap->side_lock);
+    }
 }
 
 void mh_cache_abandon(struct mh_cache *cache, enum mh_cache_state state) {

@@ -195,11 +195,12 @@ struct mh_span *mh_heap_new_span(struct mheap *heap, unsigned size_class,
     struct mh_span *span = mh_arena_new_span(base, info->npages);
     MH_STORE_RELAXED(&span->heap, heap->id);
     MH_STORE_RELAXED(&span->size_class, (uint8_t)size_class);
-    span->slot_size = info->size;
-    span->magic = info->magic;
-    span->nslots = info->nslots;
+    MH_STORE_RELAXED(&span->slot_size, info->size);
+    MH_STORE_RELAXED(&span->magic, info->magic);
+    MH_STORE_RELAXED(&span->nslots, info->nslots);
     size_t pairs = bytes_of(info->npages) >> MH_PAIR_SHIFT;
-    span->touched_shift = pairs > 64 ? (uint8_t)(mh_log2(pairs - 1) - 5) : 0;
+    unsigned shift = pairs > 64 ? mh_log2(pairs - 1) - 5 : 0;
+    MH_STORE_RELAXED(&span->touched_shift, (uint8_t)shift);
     mh_span_fill_free(span);
     MH_ADD_RELAXED(&heap->counts.spans_made, 1);
     mh_span_publish(span, MH_SPAN_IN_USE, cache->id);

@@ -48,7 +48,7 @@ static struct mheap *make_record_locked(void) {
 
 static struct mheap *free_record_locked(void) {
     for (uint32_t i = 1; i < mh_heaps.count; i++) {
-        if (mh_heaps.table[i]->state == MH_HEAP_FREE) {
+        if (MH_LOAD_ACQUIRE(&mh_heaps.table[i]->state) == MH_HEAP_FREE) {
             return mh_heaps.table[i];
         }
     }
@@ -128,7 +128,7 @@ static void orphan_caches(struct mheap *heap) {
     for (uint32_t id = 1; id < count; id++) {
         struct mh_cache *cache = mh_cache_by_id(id);
         uint32_t state = MH_LOAD_ACQUIRE(&cache->state);
-        bool ours = cache->heap == heap &&
+        bool ours = MH_LOAD_RELAXED(&cache->heap) == heap &&
                     (state == MH_CACHE_IN_USE || state == MH_CACHE_SIDE);
         if (ours) {
             mh_heap_flush_pages(cache);
@@ -152,7 +152,8 @@ void mh_heap_each_span(const struct mheap *heap,
         for (uint32_t i = 0; i < made; i++) {
             struct mh_span *span = &arena->spans[i];
             bool dead = MH_LOAD_ACQUIRE(&span->state) == MH_SPAN_DEAD;
-            if (!dead && (heap == NULL || span->heap == heap->id)) {
+            uint32_t owner = MH_LOAD_RELAXED(&span->heap);
+            if (!dead && (heap == NULL || owner == heap->id)) {
                 visit(span, arg);
             }
         }
@@ -186,6 +187,8 @@ void mh_heap_destroy(struct mheap *heap) {
     if (heap->id == 0) {
         return;
     }
+    // Keeps out threads that end or flush; see mh_cache_retire.
+    mh_lock(&heap->side_lock);
     orphan_caches(heap);
     mh_heap_each_span(heap, kill_span, NULL);
     for (unsigned i = 0; i < MH_NCLASSES; i++) {
@@ -196,6 +199,7 @@ void mh_heap_destroy(struct mheap *heap) {
     mh_palloc_rebuild(&heap->pages, no_page_used, NULL);
     mh_heap_release_locked(heap);
     mh_unlock(&heap->lock);
+    mh_unlock(&heap->side_lock);
     MH_STORE_RELEASE(&heap->state, (uint32_t)MH_HEAP_FREE);
 }
 

@@ -49,9 +49,9 @@ void *mh_large_alloc(struct mheap *heap, size_t size, size_t align,
         return NULL;
     }
     struct mh_span *span = mh_arena_new_span(base, npages);
-    span->nslots = 1;
-    span->heap = heap->id;
-    span->large_size = size;
+    MH_STORE_RELAXED(&span->nslots, 1);
+    MH_STORE_RELAXED(&span->heap, heap->id);
+    MH_STORE_RELAXED(&span->large_size, size);
     MH_ADD_RELAXED(&heap->counts.spans_made, 1);
     count_alloc(heap, npages << MH_PAGE_SHIFT);
     mh_span_publish(span, MH_SPAN_IN_USE, MH_OWNER_LARGE);
@@ -115,7 +115,11 @@ static bool may_move(size_t bytes) {
         MH_LOAD_RELAXED(&moves) >= MOVES_MAX) {
         return false;
     }
-    return MH_ADD_RELAXED(&moves, 1) < MOVES_MAX;
+    if (MH_ADD_RELAXED(&moves, 1) >= MOVES_MAX) {
+        MH_SUB_RELAXED(&moves, 1);
+        return false;
+    }
+    return true;
 }
 
 void *mh_large_move(struct mh_span *span, size_t size) {
@@ -127,6 +131,7 @@ void *mh_large_move(struct mh_span *span, size_t size) {
     void *to =
         mh_large_alloc(mh_heap_by_id(span->heap), size, MH_PAGE_SIZE, &zero);
     if (to == NULL) {
+        MH_SUB_RELAXED(&moves, 1);
         return NULL;
     }
     void *from = (void *)(uintptr_t)span->base;

@@ -18,6 +18,19 @@
 #include "platform/os.h"
 #include "platform/os_thread.h"
 
+// A sanitizer's own destructor ends its knowledge of the thread in the last
+// round, and its checks must not run after that.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#    define POSIX_LAST_ROUND (PTHREAD_DESTRUCTOR_ITERATIONS - 1)
+#elif defined(__has_feature)
+#    if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#        define POSIX_LAST_ROUND (PTHREAD_DESTRUCTOR_ITERATIONS - 1)
+#    endif
+#endif
+#ifndef POSIX_LAST_ROUND
+#    define POSIX_LAST_ROUND PTHREAD_DESTRUCTOR_ITERATIONS
+#endif
+
 static pthread_key_t posix_exit_key;
 static void (*posix_exit_hook)(void *value);
 static MH_THREAD_LOCAL unsigned posix_exit_rounds;
@@ -29,7 +42,7 @@ static MH_THREAD_LOCAL unsigned posix_exit_rounds;
 // thread that has exited as far as the heap is concerned.
 static void posix_run_exit_hook(void *value) {
     posix_exit_rounds++;
-    if (posix_exit_rounds < PTHREAD_DESTRUCTOR_ITERATIONS &&
+    if (posix_exit_rounds < POSIX_LAST_ROUND &&
         pthread_setspecific(posix_exit_key, value) == 0) {
         return;
     }
