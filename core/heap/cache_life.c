@@ -149,7 +149,7 @@ void mh_cache_retire(struct mh_cache *cache) {
 void mh_cache_flush_thread(void) {
     struct mh_cache *cache = mh_tls_get();
     for (; cache != NULL; cache = cache->next_thread) {
-        if (cache->state == MH_CACHE_NOBODY) {
+        if (cache == &mh_cache_none || cache == &mh_cache_dead) {
             return;
         }
         mh_lock(&cache->heap->side_lock); // as in mh_cache_retire

@@ -165,8 +165,11 @@ static void clear_bits(const struct mh_span *span) {
     struct mh_arena *arena = mh_arena_of_known((uintptr_t)span->base);
     size_t npages = span->size_class == 0 ? 1 : span->npages;
     struct mh_pair *first = mh_arena_pair(arena, (uintptr_t)span->base);
-    memset(first, 0,
-           (npages << (MH_PAGE_SHIFT - MH_PAIR_SHIFT)) * sizeof(*first));
+    size_t npairs = npages << (MH_PAGE_SHIFT - MH_PAIR_SHIFT);
+    for (size_t i = 0; i < npairs; i++) {
+        MH_STORE_RELAXED(&first[i].live, 0);
+        MH_STORE_RELAXED(&first[i].remote, 0);
+    }
 }
 
 static void kill_span(struct mh_span *span, void *arg) {
@@ -192,7 +195,7 @@ void mh_heap_destroy(struct mheap *heap) {
     orphan_caches(heap);
     mh_heap_each_span(heap, kill_span, NULL);
     for (unsigned i = 0; i < MH_NCLASSES; i++) {
-        heap->central[i].spans = NULL;
+        MH_STORE_RELAXED(&heap->central[i].spans, NULL);
         heap->central[i].nspans = 0;
     }
     mh_lock(&heap->lock);
