@@ -14,7 +14,7 @@ void mh_central_remove_locked(struct mh_central *central,
     if (span->list_prev != NULL) {
         span->list_prev->list_next = span->list_next;
     } else {
-        central->spans = span->list_next;
+        MH_STORE_RELAXED(&central->spans, span->list_next);
     }
     if (span->list_next != NULL) {
         span->list_next->list_prev = span->list_prev;
@@ -32,13 +32,13 @@ static void insert_locked(struct mh_central *central, struct mh_span *span) {
     if (central->spans != NULL) {
         central->spans->list_prev = span;
     }
-    central->spans = span;
+    MH_STORE_RELAXED(&central->spans, span);
     central->nspans++;
 }
 
 bool mh_central_put_locked(struct mh_central *central, struct mh_span *span) {
     MH_ASSERT(mh_lock_is_held(&central->lock));
-    MH_ASSERT(span->owner_told >> 1 == MH_OWNER_NONE);
+    MH_ASSERT(MH_LOAD_RELAXED(&span->owner_told) >> 1 == MH_OWNER_NONE);
     if (mh_span_is_idle(span)) {
         mh_central_remove_locked(central, span);
         return true;

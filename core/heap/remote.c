@@ -31,8 +31,9 @@ static bool settle_ownerless(struct mh_span *span) {
     mh_lock(&central->lock);
     uint64_t nobody = mh_owner_word(MH_OWNER_NONE, false);
     bool still = MH_LOAD_ACQUIRE(&span->owner_told) == nobody &&
-                 span->state == MH_SPAN_IN_USE && span->heap == heap->id &&
-                 span->size_class == size_class;
+                 MH_LOAD_RELAXED(&span->state) == MH_SPAN_IN_USE &&
+                 MH_LOAD_RELAXED(&span->heap) == heap->id &&
+                 MH_LOAD_RELAXED(&span->size_class) == size_class;
     if (still && has_cache) {
         mh_cache_adopt_locked(cache, central, span);
     } else if (still) {
