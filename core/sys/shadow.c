@@ -236,6 +236,7 @@ void mh_shadow_set(void *base, size_t size, enum mh_state state) {
             return;
         }
         struct window w = window_at(page, limit);
+        MH_CHECK(w.word != NULL);
         *w.word = (*w.word & ~w.mask) | ((EVERY_PAGE * state) & w.mask);
         page += w.npages;
     }

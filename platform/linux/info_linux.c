@@ -27,8 +27,6 @@
 // Room for the environment when it must be read from /proc.
 enum { EARLY_ENVIRONMENT = 32 * 1024, EARLY_VARIABLES = 1024 };
 
-extern char **environ;
-
 // read_file copies the start of a file, and reports how many bytes; 0 when it
 // cannot be read.
 static size_t read_file(const char *path, char *buffer, size_t size) {
@@ -89,7 +87,8 @@ static bool can_move(size_t page_size) {
     bool moved = false;
 
     if (!mh_os_ok(mh_posix_map(NULL, 2 * page_size, PROT_READ | PROT_WRITE, 0,
-                               &base))) {
+                               &base)) ||
+        base == NULL) {
         return false;
     }
     volatile unsigned char *from = base;

@@ -8,8 +8,6 @@
 #include "platform/posix/posix_util.h"
 #include "platform/sim/sim_state.h"
 
-extern char **environ;
-
 void mh_os_query(struct mh_os_info *info) {
     const struct mh_sim_traits *traits = mh_sim_traits_now();
     uintptr_t stack = (uintptr_t)&traits;

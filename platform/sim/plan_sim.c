@@ -162,24 +162,24 @@ void mh_sim_set_page_size(size_t page_size) {
     mh_sim_unlock();
 }
 
-// SETTER(name, type, field) defines mh_sim_NAME(TYPE value).
-#define SETTER(name, type, field)    \
-    void mh_sim_##name(type value) { \
-        mh_sim_lock();               \
-        sim.field = value;           \
-        mh_sim_unlock();             \
+// SETTER(name, type, argument, field) defines mh_sim_NAME(TYPE ARGUMENT).
+#define SETTER(name, type, argument, field) \
+    void mh_sim_##name(type argument) {     \
+        mh_sim_lock();                      \
+        sim.field = argument;               \
+        mh_sim_unlock();                    \
     }
 
-SETTER(set_seed, uint64_t, seed)
-SETTER(refuse_hints, bool, refuse_hints)
-SETTER(limit_commit, size_t, commit_limit)
-SETTER(limit_space, size_t, space_limit)
-SETTER(fail_nth, uint64_t, fail_nth)
-SETTER(fail_from, uint64_t, fail_from)
-SETTER(fail_rate, unsigned, fail_rate)
-SETTER(fail_code, int, fail_code)
-SETTER(set_clock, uint64_t, clock)
-SETTER(set_secure, bool, secure)
+SETTER(set_seed, uint64_t, seed_value, seed)
+SETTER(refuse_hints, bool, refuse, refuse_hints)
+SETTER(limit_commit, size_t, bytes, commit_limit)
+SETTER(limit_space, size_t, bytes, space_limit)
+SETTER(fail_nth, uint64_t, n, fail_nth)
+SETTER(fail_from, uint64_t, n, fail_from)
+SETTER(fail_rate, unsigned, per_thousand, fail_rate)
+SETTER(fail_code, int, code, fail_code)
+SETTER(set_clock, uint64_t, now_ns, clock)
+SETTER(set_secure, bool, is_secure, secure)
 
 void mh_sim_fail_kind(unsigned kind, bool fail) {
     mh_sim_lock();

@@ -74,7 +74,7 @@ const struct mh_sim_traits *mh_sim_traits_now(void);
 void mh_sim_set_page_size(size_t page_size);
 
 // mh_sim_set_seed restarts the generator behind random choices.
-void mh_sim_set_seed(uint64_t seed);
+void mh_sim_set_seed(uint64_t seed_value);
 
 // mh_sim_refuse_hints makes every hint be ignored.
 void mh_sim_refuse_hints(bool refuse);
@@ -110,6 +110,6 @@ enum mh_state mh_sim_state_of(const void *address);
 void mh_sim_set_clock(uint64_t now_ns);
 
 // mh_sim_set_secure decides what mh_os_is_secure says.
-void mh_sim_set_secure(bool secure);
+void mh_sim_set_secure(bool is_secure);
 
 #endif // MHEAP_PLATFORM_SIM_SIM_H

@@ -319,8 +319,6 @@ START_TEST(variables_are_found_by_their_whole_name) {
 }
 END_TEST
 
-extern char **environ;
-
 #if !MH_TEST_SIM
 START_TEST(variables_are_found_before_the_c_library_is_ready) {
     // What the kernel keeps is the environment this process was started with.
