@@ -68,9 +68,8 @@ static void read_span(const struct mh_span *span, struct seen *seen) {
     seen->slot_size = MH_LOAD_RELAXED(&span->slot_size);
     seen->size_class = MH_LOAD_RELAXED(&span->size_class);
     seen->state = MH_LOAD_RELAXED(&span->state);
-    if (seen->size_class != 0) {
-        seen->slots = count_slots(span, seen);
-    }
+    struct slots none = {0, 0, 0, 0};
+    seen->slots = seen->size_class != 0 ? count_slots(span, seen) : none;
 }
 
 // Looks at a span until what was read belongs together. False when the span is
