@@ -16,8 +16,9 @@
 
 // mh_malloc_slow and mh_free_slow do what the fast paths cannot; they are
 // complete and may be called with anything. mh_malloc_slow sets errno on
-// failure, mh_free_slow keeps it.
+// failure, mh_free_slow keeps it. mh_malloc_medium is for sizes over 1 KiB.
 void *mh_malloc_slow(size_t size);
+void *mh_malloc_medium(size_t size);
 void mh_free_slow(void *p, const char *function);
 
 // Without the checks (MH_CHECKS 0, for measuring what they cost) no live bit is
@@ -25,27 +26,41 @@ void mh_free_slow(void *p, const char *function);
 static MH_ALWAYS_INLINE void mh_mark_live(uintptr_t p) {
 #if MH_CHECKS
     struct mh_pair *pair = mh_arena_pair(mh_arena_of_known(p), p);
-    MH_STORE_RELAXED(&pair->live, pair->live | mh_pair_bit(p));
+    uint64_t live = mh_bit_with(pair->live, mh_pair_bit_number(p));
+    MH_STORE_RELAXED(&pair->live, live);
 #else
     (void)p;
 #endif
 }
 
-// mh_fast_malloc pops a slot of the calling thread's cache and marks it live:
-// one table for the class, one load that finds the bin empty or not.
-static MH_ALWAYS_INLINE void *mh_fast_malloc(size_t size) {
-    if (MH_UNLIKELY(size > MH_SMALL_MAX)) {
-        return mh_malloc_slow(size);
-    }
-    struct mh_bin *bin = &mh_tls_get()->bins[mh_size_class(size)];
+// mh_bin_pop takes the slot on top of a bin and marks it live; NULL when the
+// bin is empty.
+static MH_ALWAYS_INLINE void *mh_bin_pop(struct mh_bin *bin) {
     void **top = bin->top;
     void *slot = *top;
-    if (MH_UNLIKELY(slot == NULL)) {
-        return mh_malloc_slow(size);
+    if (MH_LIKELY(slot != NULL)) {
+        MH_STORE_RELAXED(&bin->top, top - 1);
+        mh_mark_live((uintptr_t)slot);
     }
-    MH_STORE_RELAXED(&bin->top, top - 1);
-    mh_mark_live((uintptr_t)slot);
     return slot;
+}
+
+// A span class is a size class << 1, and so the number of words before its bin.
+static MH_ALWAYS_INLINE struct mh_bin *mh_bin_of(struct mh_cache *cache,
+                                                 size_t span_class) {
+    return (struct mh_bin *)((uintptr_t *)cache->bins + span_class);
+}
+
+// mh_fast_malloc pops a slot of the calling thread's cache: one table for the
+// class, one load that finds the bin empty or not.
+static MH_ALWAYS_INLINE void *mh_fast_malloc(size_t size) {
+    if (MH_UNLIKELY(size > MH_CACHE_STEP_MAX)) {
+        return mh_malloc_medium(size);
+    }
+    struct mh_cache *cache = mh_tls_get();
+    size_t span_class = cache->span_class[(size + 15) / 16];
+    void *slot = mh_bin_pop(mh_bin_of(cache, span_class));
+    return MH_LIKELY(slot != NULL) ? slot : mh_malloc_slow(size);
 }
 
 // mh_fast_free pushes an object of a span this thread's cache owns. The arena
@@ -60,13 +75,13 @@ static MH_ALWAYS_INLINE void mh_fast_free(void *p, const char *function) {
         return;
     }
     struct mh_cache *cache = mh_tls_get();
-    uint32_t word = MH_LOAD_RELAXED(&arena->page_word[mh_arena_page(address)]);
-    uint32_t size_class = word ^ cache->owner_word;
-    if (MH_UNLIKELY(size_class >= 1u << MH_CLASS_BITS)) {
+    uint32_t word = MH_LOAD_RELAXED(mh_arena_page_word(arena, address));
+    uint32_t span_class = word ^ cache->owner_word;
+    if (MH_UNLIKELY(span_class >= 1u << MH_CLASS_BITS)) {
         mh_free_slow(p, function);
         return;
     }
-    struct mh_bin *bin = &cache->bins[size_class];
+    struct mh_bin *bin = mh_bin_of(cache, span_class);
     void **top = bin->top;
     if (MH_UNLIKELY(top == bin->limit)) {
         mh_free_slow(p, function);
@@ -74,13 +89,14 @@ static MH_ALWAYS_INLINE void mh_fast_free(void *p, const char *function) {
     }
 #if MH_CHECKS
     struct mh_pair *pair = mh_arena_pair(arena, address);
+    uintptr_t bit = mh_pair_bit_number(address);
     uint64_t live = pair->live;
-    uint64_t bit = mh_pair_bit(address);
-    if (MH_UNLIKELY((live & ~MH_LOAD_RELAXED(&pair->remote) & bit) == 0)) {
+    if (MH_UNLIKELY(!mh_bit_take(&live, bit)) ||
+        MH_UNLIKELY(mh_bit_get(MH_LOAD_RELAXED(&pair->remote), bit))) {
         mh_free_slow(p, function);
         return;
     }
-    MH_STORE_RELAXED(&pair->live, live & ~bit);
+    MH_STORE_RELAXED(&pair->live, live);
 #endif
     top[1] = p;
     MH_STORE_RELAXED(&bin->top, top + 1);

@@ -52,6 +52,16 @@ void *mh_alloc(struct mheap *heap, size_t size, size_t align, bool *zero_out) {
     return p;
 }
 
+void *mh_malloc_medium(size_t size) {
+    struct mh_cache *cache = mh_tls_get();
+    // Of the bins of a cache that is nobody's only bin 0 can be looked at.
+    if (MH_UNLIKELY(size > MH_SMALL_MAX || cache->id == MH_OWNER_NOBODY)) {
+        return mh_malloc_slow(size);
+    }
+    void *slot = mh_bin_pop(&cache->bins[mh_size_class(size)]);
+    return MH_LIKELY(slot != NULL) ? slot : mh_malloc_slow(size);
+}
+
 void *mh_malloc_slow(size_t size) {
     bool zero = false;
     int saved = errno;
@@ -87,7 +97,7 @@ static bool free_any(uintptr_t p) {
     }
     uint32_t word = MH_LOAD_RELAXED(&arena->page_word[mh_arena_page(p)]);
     uint32_t owner = mh_page_word_owner(word);
-    unsigned size_class = word & ((1u << MH_CLASS_BITS) - 1);
+    unsigned size_class = mh_page_word_class(word);
     if (owner == MH_OWNER_LARGE) {
         return mh_large_free(arena, p);
     }

@@ -30,6 +30,48 @@ static inline unsigned mh_log2(uint64_t n) {
     return 63 - mh_clz64(n);
 }
 
+// mh_bit_with sets bit n of a word, mh_bit_get looks at it, mh_bit_take clears
+// it and says what it was; n counts on from 0 after 63. The instructions of
+// x86-64 take n modulo 64 for free and leave the old bit in a flag, which
+// compilers do not find by themselves: three instructions fewer in every free.
+#if defined(__x86_64__)
+
+static inline uint64_t mh_bit_with(uint64_t word, uint64_t n) {
+    __asm__("btsq %1, %0" : "+r"(word) : "r"(n) : "cc");
+    return word;
+}
+
+static inline bool mh_bit_get(uint64_t word, uint64_t n) {
+    bool bit;
+    __asm__("btq %2, %1" : "=@ccc"(bit) : "r"(word), "r"(n));
+    return bit;
+}
+
+static inline bool mh_bit_take(uint64_t *word, uint64_t n) {
+    bool bit;
+    __asm__("btrq %2, %1" : "=@ccc"(bit), "+r"(*word) : "r"(n));
+    return bit;
+}
+
+#else
+
+static inline uint64_t mh_bit_with(uint64_t word, uint64_t n) {
+    return word | UINT64_C(1) << (n & 63);
+}
+
+static inline bool mh_bit_get(uint64_t word, uint64_t n) {
+    return (word >> (n & 63) & 1) != 0;
+}
+
+static inline bool mh_bit_take(uint64_t *word, uint64_t n) {
+    uint64_t bit = UINT64_C(1) << (n & 63);
+    bool was = (*word & bit) != 0;
+    *word &= ~bit;
+    return was;
+}
+
+#endif
+
 // mh_low_bits has the lowest n bits set, n <= 64.
 static inline uint64_t mh_low_bits(unsigned n) {
     return n >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << n) - 1;

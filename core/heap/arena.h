@@ -38,7 +38,7 @@ struct mh_arena {
     struct mh_lock lock; // guards the three above
     uint64_t padding[8]; // 0; fills the first line group
 
-    // By heap page. A page word is owner << 8 | size class; 0: no span.
+    // By heap page. A page word is owner << 8 | span class; 0: none.
     uint32_t page_word[MH_ARENA_PAGES];
     // By heap page: the span record, meaningful where the page word is not 0.
     uint16_t span_index[MH_ARENA_PAGES];
@@ -54,21 +54,46 @@ static inline size_t mh_arena_page(uintptr_t address) {
     return (address >> MH_PAGE_SHIFT) & (MH_ARENA_PAGES - 1);
 }
 
+// By byte offset, so that one shift and one mask do: compilers scale twice when
+// they see an index into an array in the middle of a structure.
 static inline struct mh_pair *mh_arena_pair(struct mh_arena *arena,
                                             uintptr_t address) {
-    return &arena->pairs[(address >> MH_PAIR_SHIFT) & (MH_ARENA_PAIRS - 1)];
+    uintptr_t offset = (address >> (MH_PAIR_SHIFT - 4)) &
+                       ((MH_ARENA_PAIRS - 1) * sizeof(struct mh_pair));
+    return (struct mh_pair *)((char *)arena + offsetof(struct mh_arena, pairs) +
+                              offset);
+}
+
+static inline uint32_t *mh_arena_page_word(struct mh_arena *arena,
+                                           uintptr_t address) {
+    uintptr_t offset = (address >> (MH_PAGE_SHIFT - 2)) &
+                       ((MH_ARENA_PAGES - 1) * sizeof(uint32_t));
+    return (uint32_t *)((char *)arena + offsetof(struct mh_arena, page_word) +
+                        offset);
+}
+
+// The number of a pointer's bit, and the bit; the word it lies in is the
+// pair's.
+static inline uintptr_t mh_pair_bit_number(uintptr_t address) {
+    return address >> MH_GRANULE_SHIFT;
 }
 
 static inline uint64_t mh_pair_bit(uintptr_t address) {
     return UINT64_C(1) << ((address >> MH_GRANULE_SHIFT) & 63);
 }
 
+// A page word is owner << 8 | span class, and a span class size class << 1; the
+// low bit is the managed heap's.
 static inline uint32_t mh_page_word_make(uint32_t owner, unsigned size_class) {
-    return owner << MH_CLASS_BITS | size_class;
+    return owner << MH_CLASS_BITS | size_class << 1;
 }
 
 static inline uint32_t mh_page_word_owner(uint32_t word) {
     return word >> MH_CLASS_BITS;
+}
+
+static inline unsigned mh_page_word_class(uint32_t word) {
+    return (word & ((1u << MH_CLASS_BITS) - 1)) >> 1;
 }
 
 static inline struct mh_span *mh_arena_span(struct mh_arena *arena,

@@ -206,11 +206,27 @@ void *mh_cache_alloc_slow(struct mh_cache *cache, unsigned size_class) {
     return slot;
 }
 
-// Gives one slot of a bin back to its span.
-static void give_slot(struct mh_cache *cache, uintptr_t slot) {
-    struct mh_span *span = mh_arena_span(mh_arena_of_known(slot), slot);
-    mh_span_put_free(span, mh_span_slot(span, slot));
+// Gives slots of a bin back to their span, for as long as they lie in the span
+// of the first; the number of them. Objects freed in order come in long runs.
+static size_t give_run(struct mh_cache *cache, void **slots, size_t n) {
+    uintptr_t first = (uintptr_t)slots[0];
+    struct mh_span *span = mh_arena_span(mh_arena_of_known(first), first);
+    uintptr_t base = (uintptr_t)span->base;
+    uintptr_t bytes = (uintptr_t)span->npages << MH_PAGE_SHIFT;
+    uint64_t magic = span->magic;
+    uint32_t words = 0;
+    size_t i = 0;
+    for (; i < n && (uintptr_t)slots[i] - base < bytes; i++) {
+        uint64_t slot = (((uintptr_t)slots[i] - base) * magic) >> 32;
+        uint64_t *word = &span->free[slot / 64];
+        MH_ASSERT(!mh_bit_get(*word, slot));
+        MH_STORE_RELAXED(word, mh_bit_with(*word, slot));
+        words |= UINT32_C(1) << (slot / 64);
+    }
+    span->free_words |= words;
+    MH_STORE_RELAXED(&span->nfree, span->nfree + (uint32_t)i);
     mh_cache_settle(cache, span);
+    return i;
 }
 
 // Gives the n oldest slots of a bin back.
@@ -218,8 +234,8 @@ static void flush_bin(struct mh_cache *cache, unsigned size_class, size_t n) {
     struct mh_bin *bin = &cache->bins[size_class];
     void **bottom = mh_bin_bottom(cache, size_class);
     size_t fill = mh_bin_fill(cache, size_class);
-    for (size_t i = 1; i <= n; i++) {
-        give_slot(cache, (uintptr_t)bottom[i]);
+    for (size_t i = 0; i < n;) {
+        i += give_run(cache, bottom + 1 + i, n - i);
     }
     memmove(bottom + 1, bottom + 1 + n, (fill - n) * sizeof(void *));
     MH_STORE_RELAXED(&bin->top, bottom + (fill - n));
@@ -236,7 +252,7 @@ void mh_cache_push_slow(struct mh_cache *cache, unsigned size_class,
         flush_bin(cache, size_class, fill - fill / 2);
     }
     if (bin->top == bin->limit) { // a limit of 0: nothing may be kept
-        give_slot(cache, (uintptr_t)slot);
+        give_run(cache, &slot, 1);
         return;
     }
     bin->top[1] = slot;
@@ -318,7 +334,7 @@ static int check_bin(struct mh_cache *cache, unsigned size_class) {
         uintptr_t slot = (uintptr_t)*at;
         struct mh_arena *arena = mh_arena_of(slot);
         if (arena == NULL || arena->page_word[mh_arena_page(slot)] !=
-                                 (cache->owner_word | size_class)) {
+                                 mh_page_word_make(cache->id, size_class)) {
             return 2;
         }
         struct mh_span *span = mh_arena_span(arena, slot);

@@ -42,6 +42,9 @@ enum mh_cache_state {
 
 // The slots of one class. top points at the last slot pushed; the word before
 // the first slot is NULL, so that popping an empty bin needs no other test.
+// The steps of 16 bytes to 1 KiB, and 0.
+enum { MH_CACHE_STEP_MAX = 1024, MH_CACHE_STEPS = MH_CACHE_STEP_MAX / 16 + 1 };
+
 struct mh_bin {
     void **top;   // (o)
     void **limit; // (o) top == limit: full
@@ -64,9 +67,12 @@ struct mh_bin_count {
 //   C4  An owned span with free slots is current or on the partial list of its
 //       class, and nothing else is.
 struct mh_cache {
-    uint32_t owner_word;             // (c) id << MH_CLASS_BITS
-    uint32_t id;                     // (c)
-    struct mh_bin bins[MH_NCLASSES]; // (o)
+    uint32_t owner_word; // (c) id << MH_CLASS_BITS
+    uint32_t id;         // (c)
+    // The span class of sizes to 1 KiB, by (size + 15) / 16. All zero in a
+    // cache that is nobody's, so that every size meets the empty bin 0.
+    uint8_t span_class[MH_CACHE_STEPS]; // (c)
+    struct mh_bin bins[MH_NCLASSES];    // (o)
 
     struct mh_span
         *current[MH_NCLASSES]; // (o) allocated from first; may be NULL

@@ -10,30 +10,17 @@
 
 enum { FIRST_CAPACITY = 64 }; // of the table of caches
 
-#define EMPTY_BIN(cache) \
-    { (cache).slots, (cache).slots }
-#define EMPTY_BINS_8(cache)                                                 \
-    EMPTY_BIN(cache), EMPTY_BIN(cache), EMPTY_BIN(cache), EMPTY_BIN(cache), \
-        EMPTY_BIN(cache), EMPTY_BIN(cache), EMPTY_BIN(cache), EMPTY_BIN(cache)
-#define EMPTY_BINS(cache)                                              \
-    EMPTY_BINS_8(cache), EMPTY_BINS_8(cache), EMPTY_BINS_8(cache),     \
-        EMPTY_BINS_8(cache), EMPTY_BINS_8(cache), EMPTY_BINS_8(cache), \
-        EMPTY_BINS_8(cache), EMPTY_BINS_8(cache), EMPTY_BINS_8(cache), \
-        EMPTY_BIN(cache), EMPTY_BIN(cache)
-
-MH_STATIC_ASSERT(MH_NCLASSES == 9 * 8 + 2, "EMPTY_BINS has one per class");
-
 struct mh_cache mh_cache_none = {
     .owner_word = (uint32_t)MH_OWNER_NOBODY << MH_CLASS_BITS,
     .id = MH_OWNER_NOBODY,
-    .bins = {EMPTY_BINS(mh_cache_none)},
+    .bins = {{mh_cache_none.slots, mh_cache_none.slots}},
     .state = MH_CACHE_NOBODY,
 };
 
 struct mh_cache mh_cache_dead = {
     .owner_word = (uint32_t)MH_OWNER_NOBODY << MH_CLASS_BITS,
     .id = MH_OWNER_NOBODY,
-    .bins = {EMPTY_BINS(mh_cache_dead)},
+    .bins = {{mh_cache_dead.slots, mh_cache_dead.slots}},
     .state = MH_CACHE_NOBODY,
 };
 
@@ -76,6 +63,9 @@ static struct mh_cache *make_record_locked(void) {
     }
     cache->id = (uint32_t)mh_caches.count;
     cache->owner_word = cache->id << MH_CLASS_BITS;
+    for (unsigned i = 0; i < MH_CACHE_STEPS; i++) {
+        cache->span_class[i] = (uint8_t)(mh_size_class((size_t)i * 16) << 1);
+    }
     mh_lock_init(&cache->page_lock, MH_RANK_PAGE_CACHE);
     mh_caches.table[cache->id] = cache;
     // release: a reader that sees the count sees the entry.

@@ -135,30 +135,33 @@ bool mh_heap_extend_pages(struct mheap *heap, uintptr_t base, size_t npages,
     return done;
 }
 
-// Pages for a small span from the cache's page cache, which is filled when it
-// has none. 0 when out of memory, or when the run is no matter for a page
-// cache.
-static uintptr_t cached_pages(struct mheap *heap, struct mh_cache *cache,
-                              size_t npages) {
+// Takes pages of the cache's page cache, and makes them Ready.
+static uintptr_t take_cached_locked(struct mh_cache *cache, size_t npages) {
     size_t released = 0;
-    mh_lock(&cache->page_lock);
     struct mh_page_cache before = cache->pages;
     uintptr_t base = mh_page_cache_alloc(&cache->pages, npages, &released);
-    if (base == 0) {
-        mh_lock(&heap->lock);
-        mh_page_cache_flush(&heap->pages, &cache->pages);
-        bool filled = mh_page_cache_fill(&heap->pages, &cache->pages);
-        mh_unlock(&heap->lock);
-        before = cache->pages;
-        if (filled) {
-            base = mh_page_cache_alloc(&cache->pages, npages, &released);
-        }
-    }
     if (base != 0 && released != 0 &&
         mh_sys_used((void *)base, bytes_of(npages), bytes_of(released),
                     MH_FOR_HEAP) != MH_OK) {
         cache->pages = before; // as if it had not been asked
         base = 0;
+    }
+    return base;
+}
+
+// Pages for a span of few pages from the cache's page cache, which is filled
+// anew when it has no such run. 0 when that does not help: out of memory, or
+// the lowest free pages of the heap lie scattered.
+static uintptr_t cached_pages(struct mheap *heap, struct mh_cache *cache,
+                              size_t npages) {
+    mh_lock(&cache->page_lock);
+    uintptr_t base = take_cached_locked(cache, npages);
+    if (base == 0) {
+        mh_lock(&heap->lock);
+        mh_page_cache_flush(&heap->pages, &cache->pages);
+        bool filled = mh_page_cache_fill(&heap->pages, &cache->pages);
+        mh_unlock(&heap->lock);
+        base = filled ? take_cached_locked(cache, npages) : 0;
     }
     mh_unlock(&cache->page_lock);
     return base;
@@ -182,10 +185,16 @@ static uintptr_t heap_pages(struct mheap *heap, size_t npages) {
     return base;
 }
 
+// A run of more pages than this goes straight to the page allocator: it serves
+// many slots, and would use the 64 pages of a page cache up at once.
+enum { PAGE_CACHE_RUN = 4 };
+
 struct mh_span *mh_heap_new_span(struct mheap *heap, unsigned size_class,
                                  struct mh_cache *cache) {
     const struct mh_class_info *info = &mh_classes[size_class];
-    uintptr_t base = cached_pages(heap, cache, info->npages);
+    uintptr_t base = info->npages <= PAGE_CACHE_RUN
+                         ? cached_pages(heap, cache, info->npages)
+                         : 0;
     if (base == 0) {
         base = heap_pages(heap, info->npages);
     }

@@ -95,9 +95,9 @@ bool mh_remote_free(struct mh_arena *arena, uintptr_t p) {
     uint64_t group = offset >> (MH_PAIR_SHIFT + span->touched_shift);
 
     // seq_cst: release for what the program wrote to the object, and ordered
-    // with told, see mh_span_drain. From here on the owner may drain the bit, so
-    // a live bit that is clear now says nothing; a second free that slipped in
-    // between the look above and this is found by the drain.
+    // with told, see mh_span_drain. From here on the owner may drain the bit,
+    // so a live bit that is clear now says nothing; a second free that slipped
+    // in between the look above and this is found by the drain.
     uint64_t old = __atomic_fetch_or(&pair->remote, bit, __ATOMIC_SEQ_CST);
     if ((old & bit) != 0) {
         return false;

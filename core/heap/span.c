@@ -38,31 +38,19 @@ void mh_span_fill_free(struct mh_span *span) {
     MH_STORE_RELAXED(&span->nfree, span->nslots);
 }
 
-// The lowest max bits of word, or all of them when there are fewer.
-static uint64_t lowest_bits(uint64_t word, uint32_t max) {
-    if (mh_popcount64(word) <= max) {
-        return word;
-    }
-    uint64_t rest = word;
-    for (uint32_t i = 0; i < max; i++) {
-        rest &= rest - 1;
-    }
-    return word & ~rest;
-}
-
 uint32_t mh_span_take(struct mh_span *span, uint32_t max, void **slots_end) {
     uint32_t n = 0;
     void **out = slots_end;
+    uintptr_t size = span->slot_size;
     while (n < max && span->free_words != 0) {
         uint32_t word = mh_ctz64(span->free_words);
-        uint64_t bits = lowest_bits(span->free[word], max - n);
-        set_free_word(span, word, span->free[word] & ~bits);
-        n += mh_popcount64(bits);
+        uint64_t bits = span->free[word];
         uintptr_t base = mh_span_slot_address(span, word * 64);
-        for (; bits != 0; bits &= bits - 1) {
-            *--out =
-                (void *)(base + (uintptr_t)mh_ctz64(bits) * span->slot_size);
+        for (; bits != 0 && n < max; bits &= bits - 1) {
+            *--out = (void *)(base + mh_ctz64(bits) * size);
+            n++;
         }
+        set_free_word(span, word, bits);
     }
     MH_STORE_RELAXED(&span->nfree, span->nfree - n);
     return n;

@@ -26,6 +26,7 @@ struct mh_arena_map {
     uintptr_t bias;          // (c) address of the first arena in the window
     uintptr_t count;         // (c) arenas the window covers; 0 before init
     struct mh_arena **table; // (c) entries: (a) NULL or an arena for ever
+    uintptr_t known;         // (c) where entry 0 of a full map would lie
 };
 
 extern struct mh_arena_map mh_arena_map;
@@ -48,8 +49,9 @@ static inline struct mh_arena *mh_arena_of(uintptr_t p) {
 
 // mh_arena_of_known is mh_arena_of for a pointer the heap itself made.
 static inline struct mh_arena *mh_arena_of_known(uintptr_t p) {
-    return MH_LOAD_RELAXED(
-        &mh_arena_map.table[(p - mh_arena_map.bias) >> MH_ARENA_SHIFT]);
+    uintptr_t entry =
+        mh_arena_map.known + (p >> MH_ARENA_SHIFT) * sizeof(struct mh_arena *);
+    return MH_LOAD_RELAXED((struct mh_arena **)entry);
 }
 
 // mh_arena_map_init makes the window: around the whole address space of the
