@@ -7,7 +7,10 @@
 #include "tools/heapctl/heapctl.h"
 #include "tools/heapctl/units.h"
 
-enum { MATCHES_MAX = 64 };
+enum {
+    MATCHES_MAX = 64,
+    FINDINGS_SHOWN = 10, // --json has them all
+};
 
 static size_t match_by(const struct mh_target_process *list, size_t n,
                        const char *name, uint64_t self, size_t *matches,
@@ -226,16 +229,18 @@ void hc_detach(struct hc_context *ctx) {
 
 int hc_report_findings(struct hc_context *ctx) {
     const struct mh_view *view = ctx->view;
+    size_t shown =
+        view->nfindings < FINDINGS_SHOWN ? view->nfindings : FINDINGS_SHOWN;
 
-    (void)fflush(ctx->out);
-    for (size_t i = 0; i < view->nfindings; i++) {
+    hc_flush(ctx);
+    for (size_t i = 0; i < shown; i++) {
         const struct mh_finding *finding = &view->findings[i];
         (void)fprintf(ctx->err, "heapctl: %s: 0x%" PRIx64 ": %s\n",
                       finding->code, finding->address, finding->text);
     }
-    if (view->findings_total > view->nfindings) {
+    if (view->findings_total > shown) {
         (void)fprintf(ctx->err, "heapctl: findings: %" PRIu64 " more\n",
-                      view->findings_total - view->nfindings);
+                      view->findings_total - shown);
     }
     return view->partial ? HC_PARTIAL : HC_OK;
 }

@@ -51,7 +51,8 @@ static void show_span(struct walk *walk, const struct mh_view_span *span) {
     uint64_t top = walk->ctx->options.top;
     uint32_t slot = mh_view_next_used(view, span, 0);
 
-    for (; slot < span->nslots && walk->shown < top;
+    for (;
+         slot < span->nslots && walk->shown < top && !hc_out_broken(walk->ctx);
          slot = mh_view_next_used(view, span, slot + 1)) {
         uint64_t address = span->base + (uint64_t)slot * span->slot_size;
         if (hc_is_json(walk->ctx)) {
@@ -85,7 +86,7 @@ static int compare_spans(const void *a, const void *b) {
 static void show_all(struct walk *walk) {
     const struct mh_view *view = walk->ctx->view;
 
-    for (size_t i = 0; i < view->nspans; i++) {
+    for (size_t i = 0; i < view->nspans && !hc_out_broken(walk->ctx); i++) {
         if (is_wanted(walk->ctx, &view->spans[i])) {
             show_span(walk, &view->spans[i]);
         }

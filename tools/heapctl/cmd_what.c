@@ -305,7 +305,10 @@ static int answer_stream(struct asker *asker) {
         if (status != HC_OK) {
             return status;
         }
-        (void)fflush(asker->ctx->out);
+        hc_flush(asker->ctx);
+        if (hc_out_broken(asker->ctx)) {
+            break;
+        }
     }
     return HC_OK;
 }

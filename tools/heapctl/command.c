@@ -20,10 +20,29 @@ const struct hc_command *const hc_commands[] = {
 #define GLOBAL_OPTIONS \
     (HC_OPT_HELP | HC_OPT_VERSION | HC_OPT_JSON | HC_OPT_BYTES | HC_OPT_COLOR)
 
+// stdio keeps no reason beside its error flag: it is errno of the write that
+// failed, and gone with the next call.
+bool hc_out_broken(struct hc_context *ctx) {
+    if (ferror(ctx->out) == 0) {
+        return false;
+    }
+    if (ctx->out_errno == 0) {
+        ctx->out_errno = errno != 0 ? errno : EIO;
+    }
+    return true;
+}
+
+void hc_flush(struct hc_context *ctx) {
+    errno = 0;
+    if (fflush(ctx->out) != 0) {
+        (void)hc_out_broken(ctx);
+    }
+}
+
 int hc_error(struct hc_context *ctx, int status, const char *format, ...) {
     va_list args;
 
-    (void)fflush(ctx->out);
+    hc_flush(ctx);
     (void)fputs("heapctl: ", ctx->err);
     va_start(args, format);
     (void)vfprintf(ctx->err, format, args);
@@ -100,9 +119,12 @@ static int run_on_target(struct hc_context *ctx,
     ctx->words++;
     ctx->nwords--;
     status = command->run(ctx);
-    int partial = hc_report_findings(ctx);
+    if (status == HC_OK || status == HC_FINDING) {
+        int partial = hc_report_findings(ctx);
+        status = status == HC_OK ? partial : status;
+    }
     hc_detach(ctx);
-    return status == HC_OK ? partial : status;
+    return status;
 }
 
 static int run_command(struct hc_context *ctx, const struct hc_command *command,
@@ -165,15 +187,15 @@ static int dispatch(struct hc_context *ctx, int argc, char **argv) {
 
 // Output that did not arrive is a failure, unless its reader went away.
 static int finish(struct hc_context *ctx, int status) {
-    errno = 0;
-    if (fflush(ctx->out) == 0 && ferror(ctx->out) == 0) {
+    hc_flush(ctx);
+    if (!hc_out_broken(ctx)) {
         return status;
     }
-    if (errno == EPIPE) {
-        return status;
+    if (ctx->out_errno == EPIPE) {
+        return HC_OK;
     }
     return hc_error(ctx, HC_INTERNAL, "standard output: %s",
-                    errno != 0 ? strerror(errno) : "write error");
+                    strerror(ctx->out_errno));
 }
 
 int hc_main(int argc, char **argv, FILE *in, FILE *out, FILE *err) {

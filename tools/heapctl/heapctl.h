@@ -92,9 +92,10 @@ void hc_args_describe(FILE *out, unsigned set);
 // ---- verbs ------------------------------------------------------------------
 
 struct hc_context {
-    FILE *out; // results
-    FILE *err; // everything else
-    FILE *in;  // addresses, for `what -`
+    FILE *out;     // results
+    int out_errno; // why they could not be written, 0: they could
+    FILE *err;     // everything else
+    FILE *in;      // addresses, for `what -`
     struct hc_options options;
     char **words; // behind TARGET, where the verb has one
     int nwords;
@@ -155,6 +156,13 @@ int hc_main(int argc, char **argv, FILE *in, FILE *out, FILE *err);
 MH_PRINTF(3, 4)
 int hc_error(struct hc_context *ctx, int status, const char *format, ...);
 
+// hc_out_broken: results do not arrive any more, so that making more of them is
+// no use. Called after each row, it notes the reason while it is known.
+bool hc_out_broken(struct hc_context *ctx);
+
+// hc_flush hands the results so far over, and notes why when it cannot.
+void hc_flush(struct hc_context *ctx);
+
 // hc_is_json: the machine form was asked for.
 static inline bool hc_is_json(const struct hc_context *ctx) {
     return (ctx->options.given & HC_OPT_JSON) != 0;
@@ -183,8 +191,9 @@ int hc_view_error(struct hc_context *ctx, enum mh_view_status status);
 size_t hc_match(const struct mh_target_process *list, size_t n,
                 const char *name, uint64_t self, size_t *matches, size_t size);
 
-// hc_report_findings prints one line to ctx->err for each finding of the view,
-// and returns HC_PARTIAL when the view is, else HC_OK.
+// hc_report_findings prints one line to ctx->err for each of the first findings
+// of the view and how many more there are. HC_PARTIAL when the view is, else
+// HC_OK.
 int hc_report_findings(struct hc_context *ctx);
 
 // hc_self is the number of this process; hc_user_name writes the name of a

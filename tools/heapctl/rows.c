@@ -117,6 +117,9 @@ static void show_in_order(struct show *show) {
         const void *row = show->set->row(show->set->fields.context, i);
         if (accept(show, row) && show->shown < show->ctx->options.top) {
             show_row(show, row);
+            if (hc_out_broken(show->ctx)) {
+                return;
+            }
         }
     }
 }
@@ -187,6 +190,9 @@ static int show_sorted(struct show *show) {
     sort_rows(show, rows, rows + size, n);
     for (size_t i = 0; i < n && i < show->ctx->options.top; i++) {
         show_row(show, rows[i]);
+        if (hc_out_broken(show->ctx)) {
+            break;
+        }
     }
     free(rows);
     return HC_OK;
