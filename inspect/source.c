@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NO_MAP = -1 };
+enum { NO_MAP = -1, MAX_RELISTS = 64 };
 
 enum mh_target_status mh_source_open(struct mh_source *source,
                                      struct mh_target *target) {
@@ -55,12 +55,8 @@ static bool map_is(const struct mh_target_map *map, unsigned flags) {
            ((flags & MH_MAPPED_PRIVATE) == 0 || !map->shared);
 }
 
-bool mh_source_mapped(const struct mh_source *source, uint64_t address,
-                      uint64_t size, unsigned flags) {
-    if (size == 0 || address > UINT64_MAX - size) {
-        return false;
-    }
-    uint64_t end = address + size;
+static bool is_mapped(const struct mh_source *source, uint64_t address,
+                      uint64_t end, unsigned flags) {
     for (size_t i = map_index(source, address); address < end; i++) {
         if (i >= source->nmaps || source->maps[i].start > address ||
             !map_is(&source->maps[i], flags)) {
@@ -69,6 +65,40 @@ bool mh_source_mapped(const struct mh_source *source, uint64_t address,
         address = source->maps[i].end;
     }
     return true;
+}
+
+void mh_source_relist(struct mh_source *source) {
+    source->relists = MAX_RELISTS;
+}
+
+static bool list_again(struct mh_source *source) {
+    struct mh_target_map *maps;
+    size_t nmaps;
+
+    if (source->relists == 0 ||
+        mh_target_maps(source->target, &maps, &nmaps) != MH_TARGET_OK) {
+        return false;
+    }
+    source->relists--;
+    free(source->maps);
+    source->maps = maps;
+    source->nmaps = nmaps;
+    if (source->file != NULL) {
+        (void)fclose(source->file);
+        source->file = NULL;
+    }
+    source->file_map = (size_t)NO_MAP;
+    return true;
+}
+
+bool mh_source_mapped(struct mh_source *source, uint64_t address, uint64_t size,
+                      unsigned flags) {
+    if (size == 0 || address > UINT64_MAX - size) {
+        return false;
+    }
+    return is_mapped(source, address, address + size, flags) ||
+           (list_again(source) &&
+            is_mapped(source, address, address + size, flags));
 }
 
 const enum mh_target_page *mh_source_pages(struct mh_source *source,

@@ -25,6 +25,7 @@ struct mh_source {
     size_t npages_room;
     FILE *file; // of map file_map, or NULL
     size_t file_map;
+    unsigned relists; // how often the mappings may still be listed again
     uint64_t reads, read_bytes;
     enum mh_target_status failure; // the first one that was not an address
 };
@@ -42,10 +43,15 @@ enum mh_target_status mh_source_open(struct mh_source *source,
                                      struct mh_target *target);
 void mh_source_close(struct mh_source *source);
 
+// mh_source_relist allows the mappings to be listed again, a few times, when an
+// address lies in none of them: a target that grows while it is read has newer
+// ones. Off at first, for as long as somebody counts mappings by number.
+void mh_source_relist(struct mh_source *source);
+
 // mh_source_mapped: every byte of [address, address + size) lies in a mapping
 // that is all of flags. False for an empty or wrapping range.
-bool mh_source_mapped(const struct mh_source *source, uint64_t address,
-                      uint64_t size, unsigned flags);
+bool mh_source_mapped(struct mh_source *source, uint64_t address, uint64_t size,
+                      unsigned flags);
 
 // mh_source_map_of is the mapping that holds address, NULL if none.
 const struct mh_target_map *mh_source_map_of(const struct mh_source *source,

@@ -260,6 +260,7 @@ static enum mh_view_status read_all(struct mh_reader *reader) {
     struct mh_view *view = reader->view;
     struct mh_source *source = &reader->source;
 
+    mh_source_relist(source);
     fill_constants(reader);
     mh_reader_classes(reader);
     mh_reader_heaps(reader);
