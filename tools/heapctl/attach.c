@@ -169,6 +169,17 @@ static void mention_others(struct hc_context *ctx,
     }
 }
 
+// A view opened at an address does not know which file that address came from.
+static void name_library(struct mh_view *view, const struct mh_view_root *roots,
+                         size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (roots[i].address == view->root.address) {
+            memcpy(view->root.file, roots[i].file, sizeof(view->root.file));
+            view->root.by_note = roots[i].by_note;
+        }
+    }
+}
+
 static int open_view(struct hc_context *ctx, bool residency) {
     struct mh_view_root *roots = calloc(MH_VIEW_MAX_ROOTS, sizeof(*roots));
     struct mh_view *view = NULL;
@@ -190,6 +201,7 @@ static int open_view(struct hc_context *ctx, bool residency) {
     }
     if (status == MH_VIEW_OK) {
         ctx->view = view;
+        name_library(view, roots, nroots);
         mention_others(ctx, roots, nroots);
     }
     free(roots);

@@ -180,12 +180,19 @@ static void say_elsewhere(struct asker *asker, struct prose *prose,
         map->executable ? ", executable" : "");
 }
 
-// What stands behind the page of an address, as far as the system tells.
-static const char *page_word(struct hc_context *ctx, uint64_t address) {
+// What stands behind the page of an address, as far as the system tells; NULL
+// where there is no page.
+static const char *page_word(struct asker *asker,
+                             const struct mh_view_place *place,
+                             uint64_t address) {
+    struct hc_context *ctx = asker->ctx;
+    bool is_ours =
+        place->span != NULL || place->run != NULL || place->metadata != NULL;
     enum mh_target_page page;
     uint64_t size = ctx->view->system_page;
 
     if (ctx->target == NULL || size == 0 ||
+        (!is_ours && map_at(asker, address) == NULL) ||
         mh_target_pages(ctx->target, address & ~(size - 1), 1, &page) !=
             MH_TARGET_OK) {
         return NULL;
@@ -249,7 +256,7 @@ static void print_json(struct asker *asker, const struct mh_view_place *place,
     hc_json_address(object, "address", address);
     hc_json_text(object, "kind", kind_word(place));
     hc_json_text(object, "text", prose->text);
-    hc_json_text(object, "page", page_word(asker->ctx, address));
+    hc_json_text(object, "page", page_word(asker, place, address));
     if (span != NULL) {
         hc_json_address(object, "span", span->base);
         hc_json_number(object, "class", span->size_class);
@@ -278,7 +285,7 @@ static void answer(struct asker *asker, uint64_t address) {
     if (hc_is_json(ctx)) {
         print_json(asker, &place, address, &prose);
     } else {
-        const char *page = page_word(ctx, address);
+        const char *page = page_word(asker, &place, address);
         (void)fprintf(ctx->out, "0x%" PRIx64 "  %s%s%s\n", address, prose.text,
                       page != NULL ? ", " : "", page != NULL ? page : "");
     }
