@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -295,6 +296,21 @@ START_TEST(what_is_no_such_file_is_refused) {
 }
 END_TEST
 
+// An inherited number may by now be any file of the program's.
+START_TEST(a_file_on_disk_is_no_memory_file) {
+    char path[] = "os_contract_XXXXXX";
+    void *base = NULL;
+    int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    unlink(path);
+    ck_assert_int_eq(ftruncate(fd, (off_t)page), 0);
+    // Where the directory itself lies in memory, its files are such files.
+    bool in_memory = fcntl(fd, F_GET_SEALS) >= 0;
+    ck_assert_int_eq(mh_os_ok(mh_os_map_shared(fd, page, &base)), in_memory);
+    close(fd);
+}
+END_TEST
+
 // Running out -------------------------------------------------------------
 
 // The limit lies a little above what is mapped, so that the sixteenth of it is
@@ -516,6 +532,7 @@ int main(void) {
     tcase_add_test(places, hints_change_nothing);
     tcase_add_test(places, an_inherited_memory_file_is_written_through);
     tcase_add_test(places, what_is_no_such_file_is_refused);
+    tcase_add_test(places, a_file_on_disk_is_no_memory_file);
     suite_add_tcase(suite, places);
 
     add_running_out(suite);

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -149,13 +150,13 @@ START_TEST(the_exit_hook_runs_once_per_armed_thread_with_its_value) {
 END_TEST
 
 // A program's destructor that frees, re-arms and frees again finds the heap in
-// working order each time. The hook may only come earlier in the last round.
+// working order each time. In the last rounds the order is the system's.
 START_TEST(the_exit_hook_runs_after_the_programs_own_destructors) {
     user_rounds = 1 + _i;
     must(mh_os_on_thread_exit(exit_hook));
     ck_assert_int_eq(pthread_key_create(&user_key, user_destructor), 0);
     run_thread(arm_and_end, "h");
-    ck_assert_str_eq(order, _i == 0 ? "uh" : _i == 1 ? "uuh" : "uuuh");
+    ck_assert_str_eq(order, _i == 0 ? "uh" : "uuh");
 }
 END_TEST
 
@@ -359,6 +360,47 @@ START_TEST(errors_are_written_whole_and_keep_errno) {
 }
 END_TEST
 
+static void on_alarm(int number) {
+    (void)number;
+}
+
+// A signal ends a write that waits for room after part of it was taken.
+static void write_under_fire(int fd, const char *text, size_t size) {
+    struct itimerval often = {{0, 2000}, {0, 2000}};
+    struct sigaction action;
+
+    memset(&action, 0, sizeof(action));
+    action.sa_handler = on_alarm;
+    (void)sigaction(SIGALRM, &action, NULL);
+    (void)setitimer(ITIMER_REAL, &often, NULL);
+    (void)dup2(fd, STDERR_FILENO);
+    mh_os_write_error(text, size);
+    _exit(0);
+}
+
+START_TEST(an_interrupted_message_is_continued) {
+    enum { SIZE = 300 * 1000 };
+    static char sent[SIZE];
+    int ends[2], status;
+    size_t n = 0;
+    ssize_t more;
+
+    ck_assert_int_eq(pipe(ends), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        write_under_fire(ends[1], sent, SIZE);
+    }
+    close(ends[1]);
+    usleep(30 * 1000);
+    while ((more = read(ends[0], sent, SIZE)) > 0) {
+        n += (size_t)more;
+        usleep(1000);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_uint_eq(n, SIZE);
+}
+END_TEST
+
 START_TEST(a_closed_standard_error_is_nobodys_problem) {
     close(STDERR_FILENO);
     errno = 1234;
@@ -408,7 +450,7 @@ static void add_threads(Suite *suite) {
     tcase_add_test(threads,
                    the_exit_hook_runs_once_per_armed_thread_with_its_value);
     tcase_add_loop_test(
-        threads, the_exit_hook_runs_after_the_programs_own_destructors, 0, 3);
+        threads, the_exit_hook_runs_after_the_programs_own_destructors, 0, 2);
     tcase_add_test(threads, arming_twice_runs_the_hook_once);
     // From a byte to 256 KiB: what is too small is made large enough.
     tcase_add_loop_test(
@@ -434,6 +476,7 @@ int main(void) {
 #endif
     tcase_add_test(world, an_ordinary_process_may_trust_its_environment);
     tcase_add_test(world, errors_are_written_whole_and_keep_errno);
+    tcase_add_test(world, an_interrupted_message_is_continued);
     tcase_add_test(world, a_closed_standard_error_is_nobodys_problem);
     tcase_add_loop_test(
         world, abort_ends_the_process_whatever_it_did_to_the_signal, 0, 3);

@@ -56,6 +56,8 @@ START_TEST(the_peak_of_all_is_of_one_moment) {
     mh_account_move(MH_FOR_HEAP, MH_READY, MH_NONE, 100);
     mh_account_move(MH_FOR_GC, MH_NONE, MH_READY, 80);
     ck_assert_uint_eq(mh_sys_account(MH_NPURPOSES).reserved_peak, 100);
+    mh_account_move(MH_FOR_SPANS, MH_NONE, MH_RESERVED, 30);
+    ck_assert_uint_eq(mh_sys_account(MH_NPURPOSES).reserved_peak, 110);
 }
 END_TEST
 
