@@ -20,8 +20,8 @@ enum { FREE, HELD, CONTENDED };
 enum { SPINS = 100 };
 
 #if MH_DEBUG_LEVEL >= 1
-// How many locks of each rank this thread holds.
-static MH_THREAD_LOCAL unsigned char held[MH_NRANKS];
+// How many locks of each rank this thread holds: in a fork, all there are.
+static MH_THREAD_LOCAL uint32_t held[MH_NRANKS];
 
 static MH_COLD void rank_broken(uint32_t rank, uint32_t above) {
     char buf[96];

@@ -1,0 +1,74 @@
+// books.c - whether the statistics of a heap add up, to the byte.
+
+#include "tests/support/books.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "core/heap/heap.h"
+#include "core/sys/account.h"
+
+static char text[256];
+
+static const char *say(const char *what, uint64_t a, uint64_t b) {
+    (void)snprintf(text, sizeof(text), "%s: %llu and %llu", what,
+                   (unsigned long long)a, (unsigned long long)b);
+    return text;
+}
+
+// Every class, and the sums of all classes against those of the heap.
+static const char *classes_wrong(struct mheap *heap,
+                                 const struct mheap_stats *stats) {
+    uint64_t used_bytes = stats->large_bytes, used = stats->large_objects;
+    uint64_t cached = 0, free = 0;
+    struct mheap_class_stats one;
+    for (unsigned i = 1; mheap_class_stats_get(heap, i, &one); i++) {
+        uint64_t slots = one.used + one.cached + one.free + one.pending;
+        if (slots != one.slots) {
+            return say("slots of a class by state, and all", slots, one.slots);
+        }
+        used += one.used;
+        used_bytes += one.used * one.slot_bytes;
+        cached += one.cached * one.slot_bytes;
+        free += (one.free + one.pending) * one.slot_bytes;
+    }
+    if (used != stats->in_use_objects) {
+        return say("objects by class, and of the heap", used,
+                   stats->in_use_objects);
+    }
+    if (used_bytes != stats->in_use_bytes) {
+        return say("bytes by class, and of the heap", used_bytes,
+                   stats->in_use_bytes);
+    }
+    if (cached != stats->cached_bytes || free != stats->span_free_bytes) {
+        return say("cached and free bytes by class", cached, free);
+    }
+    return NULL;
+}
+
+static const char *pages_wrong(const struct mheap *heap,
+                               const struct mheap_stats *stats) {
+    uint64_t have = stats->in_use_bytes + stats->cached_bytes +
+                    stats->span_free_bytes + stats->tail_bytes +
+                    stats->manual_bytes + stats->free_page_bytes +
+                    stats->released_bytes;
+    uint64_t all = (uint64_t)heap->pages.total_pages << MH_PAGE_SHIFT;
+    return have == all ? NULL
+                       : say("bytes of pages by use, and all", have, all);
+}
+
+const char *mh_books_wrong(struct mheap *heap) {
+    struct mheap_stats stats;
+    int broken = mheap_check(heap);
+    if (broken != 0) {
+        return say("broken invariant", (uint64_t)broken, 0);
+    }
+    mheap_stats(heap, &stats);
+    const char *wrong = classes_wrong(heap, &stats);
+    if (wrong == NULL) {
+        wrong = pages_wrong(heap, &stats);
+    }
+    mh_account_check();
+    return wrong;
+}
