@@ -23,24 +23,28 @@ void mh_free_slow(void *p, const char *function);
 
 // Without the checks (MH_CHECKS 0, for measuring what they cost) no live bit is
 // written, read or kept.
-static MH_ALWAYS_INLINE void mh_mark_live(uintptr_t p) {
+static MH_ALWAYS_INLINE void mh_mark_live(const struct mh_cache *cache,
+                                          uintptr_t p) {
 #if MH_CHECKS
-    struct mh_pair *pair = mh_arena_pair(mh_arena_of_known(p), p);
+    struct mh_arena *arena = mh_arena_in_known(&cache->window, p);
+    struct mh_pair *pair = mh_arena_pair(arena, p);
     uint64_t live = mh_bit_with(pair->live, mh_pair_bit_number(p));
     MH_STORE_RELAXED(&pair->live, live);
 #else
+    (void)cache;
     (void)p;
 #endif
 }
 
 // mh_bin_pop takes the slot on top of a bin and marks it live; NULL when the
 // bin is empty.
-static MH_ALWAYS_INLINE void *mh_bin_pop(struct mh_bin *bin) {
+static MH_ALWAYS_INLINE void *mh_bin_pop(struct mh_cache *cache,
+                                         struct mh_bin *bin) {
     void **top = bin->top;
     void *slot = *top;
     if (MH_LIKELY(slot != NULL)) {
         MH_STORE_RELAXED(&bin->top, top - 1);
-        mh_mark_live((uintptr_t)slot);
+        mh_mark_live(cache, (uintptr_t)slot);
     }
     return slot;
 }
@@ -59,7 +63,7 @@ static MH_ALWAYS_INLINE void *mh_fast_malloc(size_t size) {
     }
     struct mh_cache *cache = mh_tls_get();
     size_t span_class = cache->span_class[(size + 15) / 16];
-    void *slot = mh_bin_pop(mh_bin_of(cache, span_class));
+    void *slot = mh_bin_pop(cache, mh_bin_of(cache, span_class));
     return MH_LIKELY(slot != NULL) ? slot : mh_malloc_slow(size);
 }
 
@@ -69,12 +73,13 @@ static MH_ALWAYS_INLINE void *mh_fast_malloc(size_t size) {
 // slow way, where they are told apart.
 static MH_ALWAYS_INLINE void mh_fast_free(void *p, const char *function) {
     uintptr_t address = (uintptr_t)p;
-    struct mh_arena *arena = mh_arena_of(address);
+    struct mh_cache *cache = mh_tls_get();
+    uintptr_t bit = 0;
+    struct mh_arena *arena = mh_arena_in(&cache->window, address, &bit);
     if (MH_UNLIKELY(arena == NULL)) {
         mh_free_slow(p, function);
         return;
     }
-    struct mh_cache *cache = mh_tls_get();
     uint32_t word = MH_LOAD_RELAXED(mh_arena_page_word(arena, address));
     uint32_t span_class = word ^ cache->owner_word;
     if (MH_UNLIKELY(span_class >= 1u << MH_CLASS_BITS)) {
@@ -89,7 +94,6 @@ static MH_ALWAYS_INLINE void mh_fast_free(void *p, const char *function) {
     }
 #if MH_CHECKS
     struct mh_pair *pair = mh_arena_pair(arena, address);
-    uintptr_t bit = mh_pair_bit_number(address);
     uint64_t live = pair->live;
     if (MH_UNLIKELY(!mh_bit_take(&live, bit)) ||
         MH_UNLIKELY(mh_bit_get(MH_LOAD_RELAXED(&pair->remote), bit))) {

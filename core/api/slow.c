@@ -20,7 +20,7 @@ static void *alloc_side(struct mheap *heap, unsigned size_class) {
         slot = mh_cache_alloc(cache, size_class);
     }
     if (slot != NULL) {
-        mh_mark_live((uintptr_t)slot);
+        mh_mark_live(cache, (uintptr_t)slot);
     }
     mh_unlock(&heap->side_lock);
     return slot;
@@ -33,7 +33,7 @@ static void *alloc_class(struct mheap *heap, unsigned size_class) {
     }
     void *slot = mh_cache_alloc(cache, size_class);
     if (slot != NULL) {
-        mh_mark_live((uintptr_t)slot);
+        mh_mark_live(cache, (uintptr_t)slot);
     }
     return slot;
 }
@@ -58,7 +58,7 @@ void *mh_malloc_medium(size_t size) {
     if (MH_UNLIKELY(size > MH_SMALL_MAX || cache->id == MH_OWNER_NOBODY)) {
         return mh_malloc_slow(size);
     }
-    void *slot = mh_bin_pop(&cache->bins[mh_size_class(size)]);
+    void *slot = mh_bin_pop(cache, &cache->bins[mh_size_class(size)]);
     return MH_LIKELY(slot != NULL) ? slot : mh_malloc_slow(size);
 }
 

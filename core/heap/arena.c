@@ -118,6 +118,13 @@ static void *reserve_locked(size_t size, size_t align) {
     return base;
 }
 
+enum mh_status mh_arenas_init(void) {
+    mh_lock(&mh_arenas.lock);
+    enum mh_status status = init_locked();
+    mh_unlock(&mh_arenas.lock);
+    return status;
+}
+
 // Whole arenas, or else the least that does in pieces: where address space is
 // short (ulimit -v, 39-bit systems) a whole arena may be more than there is.
 void *mh_arenas_reserve(size_t size, size_t least, size_t *size_out) {
@@ -128,13 +135,11 @@ void *mh_arenas_reserve(size_t size, size_t least, size_t *size_out) {
     }
     mh_lock(&mh_arenas.lock);
     void *base = NULL;
-    if (init_locked() == MH_OK) {
-        base = reserve_locked(whole, MH_ARENA_SIZE);
-        *size_out = whole;
-        if (base == NULL && piece < whole) {
-            base = reserve_locked(piece, ARENA_PIECE);
-            *size_out = piece;
-        }
+    base = reserve_locked(whole, MH_ARENA_SIZE);
+    *size_out = whole;
+    if (base == NULL && piece < whole) {
+        base = reserve_locked(piece, ARENA_PIECE);
+        *size_out = piece;
     }
     mh_unlock(&mh_arenas.lock);
     return base;

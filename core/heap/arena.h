@@ -113,6 +113,10 @@ struct mh_arenas {
 
 extern struct mh_arenas mh_arenas;
 
+// mh_arenas_init sets up the map and the hints, once; MH_NO_MEMORY when there is
+// no room even for the smallest map. Before it no cache may be made.
+MH_NODISCARD enum mh_status mh_arenas_init(void);
+
 // mh_arenas_reserve gets address space for a heap: size bytes, a multiple of
 // 1 MiB, whole arenas where they can be had, Reserved, with the metadata of
 // every arena it touches made and published. `least` is the smallest size the

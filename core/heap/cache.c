@@ -206,27 +206,47 @@ void *mh_cache_alloc_slow(struct mh_cache *cache, unsigned size_class) {
     return slot;
 }
 
-// Gives slots of a bin back to their span, for as long as they lie in the span
-// of the first; the number of them. Objects freed in order come in long runs.
-static size_t give_run(struct mh_cache *cache, void **slots, size_t n) {
-    uintptr_t first = (uintptr_t)slots[0];
-    struct mh_span *span = mh_arena_span(mh_arena_of_known(first), first);
+// Gives slots of a bin back to the span of the first, for as long as they lie in
+// it; the number of them. Objects freed in order come in long runs.
+static size_t give_run(struct mh_cache *cache, struct mh_span *span,
+                       void **slots, size_t n) {
     uintptr_t base = (uintptr_t)span->base;
     uintptr_t bytes = (uintptr_t)span->npages << MH_PAGE_SHIFT;
     uint64_t magic = span->magic;
-    uint32_t words = 0;
+    unsigned words = span->free_words;
     size_t i = 0;
     for (; i < n && (uintptr_t)slots[i] - base < bytes; i++) {
         uint64_t slot = (((uintptr_t)slots[i] - base) * magic) >> 32;
         uint64_t *word = &span->free[slot / 64];
         MH_ASSERT(!mh_bit_get(*word, slot));
         MH_STORE_RELAXED(word, mh_bit_with(*word, slot));
-        words |= UINT32_C(1) << (slot / 64);
+        words |= 1u << (slot / 64);
     }
-    span->free_words |= words;
+    span->free_words = (uint16_t)words;
     MH_STORE_RELAXED(&span->nfree, span->nfree + (uint32_t)i);
     mh_cache_settle(cache, span);
     return i;
+}
+
+static struct mh_span *span_of(void *slot) {
+    uintptr_t at = (uintptr_t)slot;
+    return mh_arena_span(mh_arena_of_known(at), at);
+}
+
+// Gives n slots of one class back. Objects freed in random order come from as
+// many spans: all of them are looked up, and on their way to the cache, before
+// the first is written.
+static void give_slots(struct mh_cache *cache, void **slots, size_t n) {
+    struct mh_span *spans[MH_CLASS_MAX_CACHED];
+    MH_ASSERT(n <= MH_CLASS_MAX_CACHED);
+    for (size_t i = 0; i < n; i++) {
+        spans[i] = span_of(slots[i]);
+        MH_PREFETCH(&spans[i]->base);
+        MH_PREFETCH_WRITE(&spans[i]->nfree);
+    }
+    for (size_t i = 0; i < n;) {
+        i += give_run(cache, spans[i], slots + i, n - i);
+    }
 }
 
 // Gives the n oldest slots of a bin back.
@@ -234,9 +254,7 @@ static void flush_bin(struct mh_cache *cache, unsigned size_class, size_t n) {
     struct mh_bin *bin = &cache->bins[size_class];
     void **bottom = mh_bin_bottom(cache, size_class);
     size_t fill = mh_bin_fill(cache, size_class);
-    for (size_t i = 0; i < n;) {
-        i += give_run(cache, bottom + 1 + i, n - i);
-    }
+    give_slots(cache, bottom + 1, n);
     memmove(bottom + 1, bottom + 1 + n, (fill - n) * sizeof(void *));
     MH_STORE_RELAXED(&bin->top, bottom + (fill - n));
     struct mh_bin_count *count = &cache->counts[size_class];
@@ -252,7 +270,7 @@ void mh_cache_push_slow(struct mh_cache *cache, unsigned size_class,
         flush_bin(cache, size_class, fill - fill / 2);
     }
     if (bin->top == bin->limit) { // a limit of 0: nothing may be kept
-        give_run(cache, &slot, 1);
+        give_slots(cache, &slot, 1);
         return;
     }
     bin->top[1] = slot;

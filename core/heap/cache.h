@@ -69,6 +69,8 @@ struct mh_bin_count {
 struct mh_cache {
     uint32_t owner_word; // (c) id << MH_CLASS_BITS
     uint32_t id;         // (c)
+    // Empty in a cache that is nobody's: every free goes the slow way.
+    struct mh_arena_window window; // (c)
     // The span class of sizes to 1 KiB, by (size + 15) / 16. All zero in a
     // cache that is nobody's, so that every size meets the empty bin 0.
     uint8_t span_class[MH_CACHE_STEPS]; // (c)

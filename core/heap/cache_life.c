@@ -63,6 +63,7 @@ static struct mh_cache *make_record_locked(void) {
     }
     cache->id = (uint32_t)mh_caches.count;
     cache->owner_word = cache->id << MH_CLASS_BITS;
+    cache->window = mh_arena_window();
     for (unsigned i = 0; i < MH_CACHE_STEPS; i++) {
         cache->span_class[i] = (uint8_t)(mh_size_class((size_t)i * 16) << 1);
     }

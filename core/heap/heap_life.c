@@ -96,7 +96,7 @@ struct mheap *mh_heap_default(void) {
     bool made = false;
     mh_lock(&mh_heaps.lock);
     heap = mh_heaps.table[0];
-    if (heap == NULL) {
+    if (heap == NULL && mh_arenas_init() == MH_OK) {
         heap = open_heap_locked("default");
         made = heap != NULL;
     }

@@ -11,9 +11,9 @@
 static void set_free_word(struct mh_span *span, uint32_t word, uint64_t bits) {
     MH_STORE_RELAXED(&span->free[word], bits);
     if (bits != 0) {
-        span->free_words |= UINT32_C(1) << word;
+        span->free_words = (uint16_t)(span->free_words | 1u << word);
     } else {
-        span->free_words &= ~(UINT32_C(1) << word);
+        span->free_words = (uint16_t)(span->free_words & ~(1u << word));
     }
 }
 
@@ -48,6 +48,7 @@ uint32_t mh_span_take(struct mh_span *span, uint32_t max, void **slots_end) {
         uintptr_t base = mh_span_slot_address(span, word * 64);
         for (; bits != 0 && n < max; bits &= bits - 1) {
             *--out = (void *)(base + mh_ctz64(bits) * size);
+            MH_PREFETCH_WRITE(*out);
             n++;
         }
         set_free_word(span, word, bits);

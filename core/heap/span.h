@@ -71,38 +71,39 @@ enum {
 // without an owner, by whoever holds the central lock of the class. Relaxed
 // stores, so that a reader outside sees whole words.
 struct mh_span {
-    uint64_t base;      // (c) address of slot 0
-    uint32_t slot_size; // (c) bytes; 0: large
-    uint32_t magic;     // (c) slot = (offset * magic) >> 32
-    uint32_t nslots;    // (c) 1 for a large object
-    uint32_t npages;    // (c) small; (h) large, which grow and shrink in place
-    uint32_t heap;      // (c) number of the heap
-    uint32_t birth;     // (c) how many spans the arena had made before
-    uint8_t size_class; // (c) 0: large
-    uint8_t state;      // (a) enum mh_span_state
+    uint64_t base;         // (c) address of slot 0
+    uint32_t slot_size;    // (c) bytes; 0: large
+    uint32_t magic;        // (c) slot = (offset * magic) >> 32
+    uint32_t nslots;       // (c) 1 for a large object
+    uint32_t npages;       // (c) small; (h) large, which grow and shrink
+    uint32_t heap;         // (c) number of the heap
+    uint32_t birth;        // (c) how many spans the arena had made before
+    uint8_t size_class;    // (c) 0: large
+    uint8_t state;         // (a) enum mh_span_state
     uint8_t touched_shift; // (c) pair words per bit of touched, as a shift
-    uint8_t list;          // (o) enum mh_span_list
+    uint8_t padding;       // 0
     uint16_t arena_index;  // (c) number of this record in its arena
     uint16_t reserved;     // 0
-    uint64_t large_size;   // (h) bytes a large object's user may write
+    uint64_t large_size;   // (h) bytes a large object was asked for with
 
     // Any thread: the owner's number << 1 | told. told says that the owner has
     // been, or is about to be, sent this span for draining.
     MH_ALIGNED(MH_CACHE_LINE) uint64_t owner_told; // (a)
-    uint64_t touched;          // (a) groups of pair words with
-                               // remote bits since the last drain
+    // Groups of pair words with remote bits set since the last drain.
+    uint64_t touched;          // (a)
     struct mh_span *told_next; // (a) link while told
 
-    // The owner alone.
-    MH_ALIGNED(MH_CACHE_LINE)
-    struct mh_span *next;      // (o) all spans of the owner
-    struct mh_span *prev;      // (o)
-    struct mh_span *list_next; // (o) the list above
-    struct mh_span *list_prev; // (o)
-    uint32_t nfree;            // (o) set bits in free
-    uint32_t free_words;       // (o) bit i: free[i] != 0
-
-    MH_ALIGNED(MH_CACHE_LINE) uint64_t free[MH_SPAN_FREE_WORDS]; // (o)
+    // The owner alone. The free bits of most classes fit into the first line,
+    // so that giving a slot back touches no other.
+    MH_ALIGNED(MH_CACHE_LINE) uint32_t nfree; // (o) set bits in free
+    uint16_t free_words;                      // (o) bit i: free[i] != 0
+    uint8_t list;                             // (o) enum mh_span_list
+    uint8_t unused;                           // 0
+    uint64_t free[MH_SPAN_FREE_WORDS];        // (o)
+    struct mh_span *next;                     // (o) all spans of the owner
+    struct mh_span *prev;                     // (o)
+    struct mh_span *list_next;                // (o) the list above
+    struct mh_span *list_prev;                // (o)
 };
 
 static inline uint64_t mh_owner_word(uint32_t owner, bool told) {
