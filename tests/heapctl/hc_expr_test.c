@@ -210,6 +210,14 @@ START_TEST(the_nearest_name_is_the_one_meant) {
 }
 END_TEST
 
+START_TEST(two_letters_swapped_are_one_mistake) {
+    static const char *const names[] = {"ps", "map"};
+
+    ck_assert_str_eq(hc_nearest("sp", 2, 2, verb_name, names), "ps");
+    ck_assert_ptr_null(hc_nearest("xy", 2, 2, verb_name, names));
+}
+END_TEST
+
 static Suite *expr_suite(void) {
     Suite *suite = suite_create("hc_expr");
     TCase *meaning = tcase_create("meaning");
@@ -218,6 +226,7 @@ static Suite *expr_suite(void) {
     tcase_add_loop_test(meaning, an_expression_holds_as_read, 0,
                         sizeof(holding) / sizeof(holding[0]));
     tcase_add_test(meaning, the_nearest_name_is_the_one_meant);
+    tcase_add_test(meaning, two_letters_swapped_are_one_mistake);
     suite_add_tcase(suite, meaning);
     tcase_add_loop_test(refusal, a_fault_is_named_with_its_column, 0,
                         sizeof(faults) / sizeof(faults[0]));

@@ -42,6 +42,7 @@ static const struct {
     {"map", "map.txt"},
     {"map --ascii", "map_ascii.txt"},
     {"map --ascii --cell 64K --arena 0", "map_cell.txt"},
+    {"map --ascii --cell 16K --arena 0", "map_fold.txt"},
     {"map --color always --cell 1MiB", "map_color.txt"},
     {"map --json", "map.json"},
     {"objects --top 5", "objects_top.txt"},
