@@ -66,7 +66,14 @@ struct mheap_os_facts {
                            // even when it was never touched
 };
 
+#if defined(__GNUC__) && defined(__cplusplus)
+#    pragma GCC diagnostic push
+#    pragma GCC diagnostic ignored "-Wshadow" // as of mheap_stats
+#endif
 MHEAP_API struct mheap_os_facts mheap_os_facts(void);
+#if defined(__GNUC__) && defined(__cplusplus)
+#    pragma GCC diagnostic pop
+#endif
 
 // mheap_os_alloc: None -> Ready. A region of zeroed memory wherever the system
 // likes; size is rounded up to pages. For a hundred KiB or more at a time.
