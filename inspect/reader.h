@@ -4,7 +4,7 @@
 #define MHEAP_INSPECT_READER_H
 
 #include "core/base/attr.h"
-#include "inspect/root.h"
+#include "inspect/root_read.h"
 #include "inspect/source.h"
 #include "inspect/view.h"
 

@@ -1,8 +1,8 @@
 // root_find.c - looking for roots in the files a target has mapped.
 //
-// The headers of a program or library lie at its start, and its start is mapped;
-// so do its notes. They are read through the source, which goes to the file for
-// pages that the target has not touched.
+// The headers of a program or library lie at its start, and its start is
+// mapped; so do its notes. They are read through the source, which goes to the
+// file for pages that the target has not touched.
 
 #include <gelf.h>
 #include <libelf.h>
@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "inspect/decode.h"
-#include "inspect/root.h"
+#include "inspect/root_read.h"
 
 enum {
     HEADER_BYTES = 16384,    // ELF header and program headers

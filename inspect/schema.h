@@ -1,9 +1,9 @@
 // schema.h - where the fields of the target's structures lie.
 //
 // The target's layout table, looked up once into an array by field number, with
-// every offset, width and stride checked against the size of its structure. Rows
-// with names this reader does not know are passed over; a field that only some
-// versions have is absent and reads as 0.
+// every offset, width and stride checked against the size of its structure.
+// Rows with names this reader does not know are passed over; a field that only
+// some versions have is absent and reads as 0.
 
 #ifndef MHEAP_INSPECT_SCHEMA_H
 #define MHEAP_INSPECT_SCHEMA_H
@@ -84,8 +84,8 @@ struct mh_schema {
 
 enum { MH_SCHEMA_ROW_BYTES = 48, MH_SCHEMA_MAX_ROWS = 4096 };
 
-// mh_schema_parse reads nrows rows of MH_SCHEMA_ROW_BYTES each. NULL, or what is
-// wrong with the table, written into reason, which is also the result.
+// mh_schema_parse reads nrows rows of MH_SCHEMA_ROW_BYTES each. NULL, or what
+// is wrong with the table, written into reason, which is also the result.
 const char *mh_schema_parse(struct mh_schema *schema, const void *rows,
                             size_t nrows, char *reason, size_t size);
 

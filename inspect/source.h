@@ -58,8 +58,8 @@ const struct mh_target_map *mh_source_map_of(const struct mh_source *source,
                                              uint64_t address);
 
 // mh_source_read copies a range that must be readable. Pages that nothing backs
-// are not read: they are zero, or what their file holds. False when the range is
-// not mapped, or the target is gone (`failure` says).
+// are not read: they are zero, or what their file holds. False when the range
+// is not mapped, or the target is gone (`failure` says).
 bool mh_source_read(struct mh_source *source, uint64_t address, void *buffer,
                     size_t size);
 

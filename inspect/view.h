@@ -8,17 +8,18 @@
 // span records and object bits, then the sequence numbers again in a later
 // system call. A span whose number was even and did not change is stable. The
 // others are read again one by one, up to MH_VIEW_RETRIES times; what still
-// moves is counted in `unstable` and is not in `spans`. Object bits move all the
-// time without a sequence number; each slot is put into exactly one state by
-// precedence (enum mh_slot_state), so the counts of a span always add up to its
-// slots. Parts of the metadata that no page backs are taken as zero and never
-// read: reading changes neither resident pages nor page tables of the target.
+// moves is counted in `unstable` and is not in `spans`. Object bits move all
+// the time without a sequence number; each slot is put into exactly one state
+// by precedence (enum mh_slot_state), so the counts of a span always add up to
+// its slots. Parts of the metadata that no page backs are taken as zero and
+// never read: reading changes neither resident pages nor page tables of the
+// target.
 //
 // Trust. Nothing read is believed: every number is bounded before it is used,
-// every address must lie in a mapping of the target, list walks are limited. What
-// is wrong becomes a finding, after it was read twice, and is left out. A view
-// takes at most MH_VIEW_SLACK bytes and as much again as is resident in the
-// target.
+// every address must lie in a mapping of the target, list walks are limited.
+// What is wrong becomes a finding, after it was read twice, and is left out. A
+// view takes at most MH_VIEW_SLACK bytes and as much again as is resident in
+// the target.
 //
 // All addresses are the target's, all sizes bytes unless the name says pages.
 
@@ -205,8 +206,8 @@ struct mh_view_extent {
     uint32_t heap;
 };
 
-// What a stretch of a heap's addresses is. Runs partition the extents: sorted by
-// base, touching, as long as they can be; a run never crosses an extent.
+// What a stretch of a heap's addresses is. Runs partition the extents: sorted
+// by base, touching, as long as they can be; a run never crosses an extent.
 enum mh_view_kind {
     MH_KIND_SMALL,      // span of a size class
     MH_KIND_LARGE,      // span of one large object

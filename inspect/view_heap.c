@@ -7,8 +7,8 @@
 #include "inspect/decode.h"
 #include "inspect/reader.h"
 
-// A block of chunk records is added by one growth; a terabyte has 262,144 chunks
-// of 4 MiB.
+// A block of chunk records is added by one growth; a terabyte has 262,144
+// chunks of 4 MiB.
 enum { MAX_BLOCKS = 1 << 20, MAX_BLOCK_CHUNKS = 1 << 20 };
 
 static uint64_t chunk_bytes(const struct mh_view *view) {

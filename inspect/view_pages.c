@@ -13,8 +13,8 @@ enum { WINDOW_PAGES = 16384 };
 
 // ---- whose a page is --------------------------------------------------------
 
-// The records of one chunk of addresses: [first, last) of reader->chunk, several
-// where heaps meet in a chunk. Only moves forward.
+// The records of one chunk of addresses: [first, last) of reader->chunk,
+// several where heaps meet in a chunk. Only moves forward.
 struct cursor {
     size_t first, last;
 };
@@ -175,8 +175,8 @@ static enum mh_view_kind page_kind(const struct mh_reader *reader,
                                                  : MH_KIND_FREE;
 }
 
-// Spans win over bitmaps, which were read later: a page whose span has just been
-// freed still counts as the span's, and its objects with it.
+// Spans win over bitmaps, which were read later: a page whose span has just
+// been freed still counts as the span's, and its objects with it.
 static void make_runs(struct mh_reader *reader, const struct holders *holders) {
     struct mh_view *view = reader->view;
     uint64_t page = UINT64_C(1) << view->page_shift;

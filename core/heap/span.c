@@ -4,6 +4,7 @@
 
 #include "core/base/assert.h"
 #include "core/base/bits.h"
+#include "core/base/span_rules.h"
 #include "core/heap/arena.h"
 #include "core/heap/bad_free.h"
 #include "core/heap/size_class.h"
@@ -142,38 +143,37 @@ void mh_span_rebuild(struct mh_span *span) {
 
 // S1 to S3: what never changes.
 static int check_constant(const struct mh_span *span) {
-    uint64_t bytes = (uint64_t)span->npages << MH_PAGE_SHIFT;
-    if (span->base % MH_PAGE_SIZE != 0 || span->npages == 0) {
-        return 1;
-    }
-    if ((uint64_t)span->nslots * span->slot_size > bytes) {
-        return 2;
-    }
-    if (span->size_class == 0) {
-        return span->slot_size == 0 && span->nslots == 1 ? 0 : 3;
-    }
-    bool sized = span->size_class < MH_NCLASSES &&
-                 span->slot_size == mh_classes[span->size_class].size &&
-                 span->nslots == mh_classes[span->size_class].nslots &&
-                 span->nslots <= MH_SPAN_MAX_SLOTS;
-    return sized ? 0 : 3;
+    const struct mh_arena *arena = mh_arena_of_known((uintptr_t)span->base);
+    unsigned known = span->size_class < MH_NCLASSES ? span->size_class : 0;
+    struct mh_span_shape shape = {
+        .base = span->base,
+        .npages = span->npages,
+        .slot_size = span->slot_size,
+        .nslots = span->nslots,
+        .large_size = span->large_size,
+        .size_class = span->size_class,
+        .nclasses = MH_NCLASSES,
+        .class_size = mh_classes[known].size,
+        .class_nslots = mh_classes[known].nslots,
+        .max_slots = MH_SPAN_MAX_SLOTS,
+        .granule = 1u << MH_GRANULE_SHIFT,
+        .page_bytes = MH_PAGE_SIZE,
+        .arena_base = arena->base,
+        .arena_bytes = arena->bytes,
+    };
+    return mh_span_rule_shape(&shape);
 }
 
-// S4: the free bits and their count.
+// S4: the free bits, their count, and which words have any.
 static int check_free(const struct mh_span *span) {
-    uint32_t left = span->nslots;
-    uint32_t count = 0;
     for (uint32_t word = 0; word < MH_SPAN_FREE_WORDS; word++) {
-        uint32_t here = left < 64 ? left : 64;
-        uint64_t bits = span->free[word];
         bool listed = (span->free_words >> word & 1) != 0;
-        if ((bits & ~mh_low_bits(here)) != 0 || listed != (bits != 0)) {
+        if (listed != (span->free[word] != 0)) {
             return 4;
         }
-        count += mh_popcount64(bits);
-        left -= here;
     }
-    return count == span->nfree ? 0 : 4;
+    return mh_span_rule_free(span->free, MH_SPAN_FREE_WORDS, span->nslots,
+                             span->nfree);
 }
 
 // S5 and S6: live and remote bits against the free ones, granule by granule.
@@ -211,11 +211,9 @@ static int check_owner(const struct mh_span *span) {
             return 7;
         }
     }
-    if (span->list != MH_LIST_NONE && span->nfree == 0) {
-        return 8;
-    }
-    bool central = span->list == MH_LIST_CENTRAL;
-    return central && owner != MH_OWNER_NONE ? 8 : 0;
+    return mh_span_rule_list(span->list != MH_LIST_NONE,
+                             span->list == MH_LIST_CENTRAL,
+                             owner != MH_OWNER_NONE, span->nfree);
 }
 
 int mh_span_check(const struct mh_span *span) {

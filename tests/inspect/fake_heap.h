@@ -1,8 +1,8 @@
 // fake_heap.h - a small heap with one of everything, in any byte order.
 //
 // Its structures are laid out like nobody's: only the layout table tells a
-// reader where a field is. The sizes are small, so that a test can look at every
-// byte of it.
+// reader where a field is. The sizes are small, so that a test can look at
+// every byte of it.
 
 #ifndef MHEAP_TESTS_INSPECT_FAKE_HEAP_H
 #define MHEAP_TESTS_INSPECT_FAKE_HEAP_H

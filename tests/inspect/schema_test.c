@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "inspect/root.h"
+#include "inspect/root_read.h"
 #include "tests/inspect/fake_heap.h"
 
 static struct fake_heap heap;

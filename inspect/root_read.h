@@ -1,7 +1,7 @@
-// root.h - finding and reading the root record of a target.
+// root_read.h - finding and reading the root record of a target.
 
-#ifndef MHEAP_INSPECT_ROOT_H
-#define MHEAP_INSPECT_ROOT_H
+#ifndef MHEAP_INSPECT_ROOT_READ_H
+#define MHEAP_INSPECT_ROOT_READ_H
 
 #include "inspect/schema.h"
 #include "inspect/source.h"
@@ -18,8 +18,8 @@ struct mh_root {
 };
 
 // mh_root_read copies and checks the root at address and its layout table. On
-// failure reason says why: MH_VIEW_NONE when there is no root, MH_VIEW_NEWER for
-// another major (only magic, byte order and versions are filled then),
+// failure reason says why: MH_VIEW_NONE when there is no root, MH_VIEW_NEWER
+// for another major (only magic, byte order and versions are filled then),
 // MH_VIEW_CORRUPT when it makes no sense.
 enum mh_view_status mh_root_read(struct mh_source *source, uint64_t address,
                                  struct mh_root *root, char *reason,
@@ -38,4 +38,4 @@ struct mh_root_place {
 size_t mh_root_places(struct mh_source *source, struct mh_root_place *places,
                       size_t max);
 
-#endif // MHEAP_INSPECT_ROOT_H
+#endif // MHEAP_INSPECT_ROOT_READ_H

@@ -1,6 +1,6 @@
-// root.c - reading the root record and its layout table.
+// root_read.c - reading the root record and its layout table.
 
-#include "inspect/root.h"
+#include "inspect/root_read.h"
 
 #include <inttypes.h>
 #include <stddef.h>
