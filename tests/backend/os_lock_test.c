@@ -11,7 +11,7 @@
 #include "core/sys/thread.h"
 #include "tests/support/test_main.h"
 
-enum { NTHREADS = 4, NROUNDS = 300 * 1000, NSLEEPERS = 8 };
+enum { NTHREADS = 4, NROUNDS = 2000 * 1000, NSLEEPERS = 8 };
 
 static struct mh_lock lock = MH_LOCK_INIT(MH_RANK_HEAP);
 static uint64_t counter; // plain: the lock is what makes it exact
