@@ -1,5 +1,6 @@
 # What `cmake --install` puts where, and how other projects find it: the CMake
-# package mheap (cmake/mheap-config.cmake.in) and pkg-config's mheap.pc.
+# package mheap (cmake/mheap-config.cmake.in), and pkg-config's mheap and
+# mheap_malloc.
 
 include(CMakePackageConfigHelpers)
 
@@ -30,6 +31,8 @@ install(FILES "${PROJECT_BINARY_DIR}/cmake/mheap-config.cmake"
     "${PROJECT_BINARY_DIR}/cmake/mheap-config-version.cmake"
     DESTINATION ${mheap_package_dir})
 
-configure_file(cmake/mheap.pc.in mheap.pc @ONLY)
-install(FILES "${PROJECT_BINARY_DIR}/mheap.pc"
-    DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+foreach(name mheap mheap_malloc)
+    configure_file(cmake/${name}.pc.in ${name}.pc @ONLY)
+    install(FILES "${PROJECT_BINARY_DIR}/${name}.pc"
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endforeach()
