@@ -352,6 +352,27 @@ START_TEST(a_span_that_dies_meanwhile_is_simply_gone) {
 }
 END_TEST
 
+// A large object shrinks once its record has been copied.
+static void shrink(struct mh_target *target, uint64_t address, size_t size) {
+    uint64_t record = fake_heap_span(&heap, 2);
+
+    if (address <= record && record - address < size) {
+        target->after_read = NULL;
+        fake_heap_put(&heap, record, "span.npages", 0, 5);
+    }
+}
+
+START_TEST(a_large_object_that_shrinks_meanwhile_overlaps_nothing) {
+    fake_heap_put(&heap, fake_heap_span(&heap, 2), "span.npages", 0, 6);
+    heap.target.after_read = shrink;
+    read_view();
+    ck_assert_uint_eq(view->findings_total, 0);
+    ck_assert_uint_eq(view->nspans, 4);
+    ck_assert_uint_eq(view->spans[2].bytes, 5 * FAKE_HEAP_PAGE);
+    ck_assert(view->spans[2].reread && view->spans[3].reread);
+}
+END_TEST
+
 START_TEST(a_process_that_ends_while_it_is_read_is_gone) {
     struct mh_view_options options = {.root = FAKE_ROOT};
 
@@ -409,6 +430,8 @@ static Suite *view_suite(void) {
     tcase_add_test(moving, a_span_that_always_moves_is_counted_and_left_out);
     tcase_add_test(moving, an_odd_sequence_number_is_a_change_in_progress);
     tcase_add_test(moving, a_span_that_dies_meanwhile_is_simply_gone);
+    tcase_add_test(moving,
+                   a_large_object_that_shrinks_meanwhile_overlaps_nothing);
     tcase_add_test(moving, a_process_that_ends_while_it_is_read_is_gone);
     tcase_add_test(moving, progress_is_told_arena_by_arena);
     suite_add_tcase(suite, moving);
