@@ -178,10 +178,8 @@ static const struct mheap_summary final_record = {
 static const struct hc_reading reading = {
     .seen = true,
     .at_s = 2.5,
-    .figures = {.in_use_bytes = 1 << 20,
-                .in_use_objects = 99,
-                .spans = 5,
-                .reserved_bytes = 64 << 20},
+    .figures = {.in_use_bytes = 1 << 20, .in_use_objects = 99, .spans = 5},
+    .space_bytes = 64 << 20,
     .free_bytes = 4096,
     .kept_bytes = 8192,
     .resident_bytes = 6 << 20,
@@ -270,7 +268,7 @@ START_TEST(a_record_has_the_figures_of_the_library) {
     ck_assert_ptr_nonnull(
         strstr(text, "in use                    3.00 MiB   12,345 objects, 2 "
                      "of them large\n"));
-    ck_assert_ptr_nonnull(strstr(text, "peak mapped               9.00 MiB"));
+    ck_assert_ptr_nonnull(strstr(text, "address space             70.0 MiB"));
     ck_assert_ptr_nonnull(strstr(json, "\"source\":\"final\""));
     ck_assert_ptr_nonnull(strstr(json, "\"in_use_bytes\":3145728"));
     ck_assert_ptr_nonnull(strstr(json, "\"signal\":9"));

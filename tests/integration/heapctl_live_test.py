@@ -504,6 +504,13 @@ class Run(unittest.TestCase):
         self.assertEqual(data["source"], "final")
         self.assertEqual(data["exit_status"], 0)
 
+    def test_a_child_that_exits_does_not_speak_for_its_parent(self):
+        _, data = self.run_json(
+            PYTHON, "-c", "import os, sys, time\n"
+            "if os.fork() == 0: sys.exit(0)\n"
+            "os.wait(); time.sleep(0.5); os._exit(0)")
+        self.assertEqual(data["source"], "live")
+
     def test_a_program_that_never_had_an_mheap(self):
         with tempfile.TemporaryDirectory() as folder:
             path = c_program("int main(void) { return 4; }",

@@ -49,7 +49,7 @@ static void take_ledger(struct hc_reading *reading,
     figures->large_bytes = ledger->large_bytes;
     figures->cached_bytes = ledger->cached;
     figures->metadata_bytes = ledger->metadata;
-    figures->reserved_bytes = ledger->reserved;
+    reading->space_bytes = ledger->reserved;
     reading->free_bytes = ledger->free_slots + ledger->pending;
     reading->kept_bytes = ledger->free_kept + ledger->page_caches;
 }
@@ -137,6 +137,10 @@ struct hc_run_report hc_run_judge(const struct hc_reading *last,
         report.source == HC_SOURCE_FINAL || report.source == HC_SOURCE_PERIODIC;
     report.figures = from_record ? *record : last->figures;
     report.reading = *last;
+    report.space_bytes = from_record
+                             ? record->reserved_bytes + record->prepared_bytes +
+                                   record->ready_bytes
+                             : last->space_bytes;
     report.pid = pid;
     report.of_pid = from_record ? record->process_id : pid;
     return report;

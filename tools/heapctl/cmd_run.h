@@ -13,6 +13,7 @@ struct hc_reading {
     struct mheap_summary figures; // those a reader can tell
     uint64_t free_bytes;          // slots in spans that nobody uses
     uint64_t kept_bytes;          // free pages
+    uint64_t space_bytes;         // all address space of mheap
     uint64_t resident_bytes;      // of all the process
 };
 
@@ -32,6 +33,7 @@ struct hc_run_report {
     double seconds; // it ran
     enum hc_run_source source;
     struct mheap_summary figures;
+    uint64_t space_bytes;      // all address space of mheap
     struct hc_reading reading; // with HC_SOURCE_LIVE
 };
 

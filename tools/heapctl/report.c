@@ -71,16 +71,16 @@ static void print_figures(struct hc_context *ctx, FILE *out,
     }
     print_size(ctx, out, "metadata", f->metadata_bytes);
     (void)fprintf(out, "   %s spans\n", hc_format_count(count, f->spans));
-    print_size(ctx, out, "reserved", f->reserved_bytes);
+    print_size(ctx, out, "address space", report->space_bytes);
     (void)fputc('\n', out);
 }
 
 // What only the library itself can count.
 static void print_record(struct hc_context *ctx, FILE *out,
                          const struct mheap_summary *f) {
-    print_size(ctx, out, "ready", f->ready_bytes);
+    print_size(ctx, out, "of it ready for use", f->ready_bytes);
     (void)fputc('\n', out);
-    print_size(ctx, out, "peak mapped", f->peak_mapped_bytes);
+    print_size(ctx, out, "address space, at most", f->peak_mapped_bytes);
     (void)fprintf(out,
                   "\n  %" PRIu64 " calls to the system, %" PRIu64
                   " failed; %" PRIu64 " bad frees\n",
@@ -115,13 +115,13 @@ static void json_figures(struct json_object *object,
     hc_json_number(object, "cached_bytes", f->cached_bytes);
     hc_json_number(object, "metadata_bytes", f->metadata_bytes);
     hc_json_number(object, "spans", f->spans);
-    hc_json_number(object, "reserved_bytes", f->reserved_bytes);
 }
 
 static void json_record(struct json_object *object,
                         const struct mheap_summary *f) {
-    hc_json_number(object, "ready_bytes", f->ready_bytes);
+    hc_json_number(object, "reserved_bytes", f->reserved_bytes);
     hc_json_number(object, "prepared_bytes", f->prepared_bytes);
+    hc_json_number(object, "ready_bytes", f->ready_bytes);
     hc_json_number(object, "peak_mapped_bytes", f->peak_mapped_bytes);
     hc_json_number(object, "os_calls", f->os_calls);
     hc_json_number(object, "os_failures", f->os_failures);
@@ -131,6 +131,7 @@ static void json_record(struct json_object *object,
 static void json_reading(struct json_object *object,
                          const struct hc_reading *reading) {
     json_figures(object, &reading->figures);
+    hc_json_number(object, "address_space_bytes", reading->space_bytes);
     hc_json_number(object, "free_slots_bytes", reading->free_bytes);
     hc_json_number(object, "free_kept_bytes", reading->kept_bytes);
     hc_json_number(object, "process_resident_bytes", reading->resident_bytes);
@@ -174,6 +175,7 @@ static struct json_object *json_report(const struct hc_run_report *report) {
     } else if (report->source == HC_SOURCE_FINAL ||
                report->source == HC_SOURCE_PERIODIC) {
         hc_json_number(data, "record_pid", report->of_pid);
+        hc_json_number(data, "address_space_bytes", report->space_bytes);
         json_figures(data, &report->figures);
         json_record(data, &report->figures);
     }

@@ -57,20 +57,21 @@ static int move_high(int fd, bool cloexec) {
     return high;
 }
 
-// The memory file of the summary, of fixed size; -1 and errno on failure.
+// The memory file of the summary, one page that cannot become more or less: the
+// library maps it whole. -1 and errno on failure.
 static int make_summary(struct mheap_summary **shared_out) {
     static const struct mheap_summary blank = {
         .magic = MHEAP_SUMMARY_MAGIC,
         .bytes = sizeof(struct mheap_summary),
     };
+    size_t size = (size_t)sysconf(_SC_PAGESIZE);
     int fd = memfd_create("mheap-summary", MFD_ALLOW_SEALING);
 
     fd = fd < 0 ? fd : move_high(fd, false);
-    if (fd < 0 || ftruncate(fd, sizeof(blank)) != 0) {
+    if (fd < 0 || ftruncate(fd, (off_t)size) != 0) {
         return -1;
     }
-    void *shared =
-        mmap(NULL, sizeof(blank), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (shared == MAP_FAILED ||
         fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) !=
             0) {
