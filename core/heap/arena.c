@@ -287,11 +287,14 @@ void mh_span_set_owner(struct mh_span *span, uint32_t owner) {
     end_change(seq);
 }
 
-void mh_arena_repair_seq(struct mh_span *span) {
-    struct mh_arena *arena = mh_arena_of_known((uintptr_t)span->base);
-    uint32_t *seq = seq_of(span, arena);
-    if (*seq % 2 != 0) {
-        end_change(seq);
+void mh_arenas_repair_seq(void) {
+    for (uint64_t a = 0; a < mh_arenas.count; a++) {
+        uint32_t *seq = mh_arenas.table[a]->seq;
+        for (size_t page = 0; page < MH_ARENA_PAGES; page++) {
+            if (seq[page] % 2 != 0) {
+                end_change(&seq[page]);
+            }
+        }
     }
 }
 

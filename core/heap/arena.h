@@ -140,9 +140,10 @@ void mh_span_publish(struct mh_span *span, enum mh_span_state state,
 void mh_span_retire(struct mh_span *span);
 void mh_span_set_owner(struct mh_span *span, uint32_t owner);
 
-// mh_arena_repair_seq makes the sequence number of a span even, where a thread
-// that vanished in a fork left it odd.
-void mh_arena_repair_seq(struct mh_span *span);
+// mh_arenas_repair_seq makes all sequence numbers even, where threads that
+// vanished in a fork left them odd: also of spans that were not there yet, or no
+// more. No other thread runs.
+void mh_arenas_repair_seq(void);
 
 // mh_span_look_begin and mh_span_look_end surround a look at a span that other
 // threads may be changing, making or ending. End says whether what was read in

@@ -63,29 +63,37 @@ static bool is_mine(const struct mh_cache *cache) {
     return false;
 }
 
-// A vanished thread's span gets no owner. One of this thread's own keeps it; if
-// another thread was just telling us of it, that is done here.
-static void adopt_span(struct mh_span *span, void *arg) {
-    (void)arg;
-    mh_arena_repair_seq(span);
-    uint32_t owner = (uint32_t)(span->owner_told >> 1);
-    if (owner > MH_OWNER_MAX || owner == MH_OWNER_NONE) {
-        return;
+// A span that a vanished thread was just making or ending: it holds nothing, but
+// its words may be half written.
+static bool is_unfinished(const struct mh_span *span) {
+    uintptr_t base = (uintptr_t)span->base;
+    struct mh_arena *arena = mh_arena_of_known(base);
+    if (span->state == MH_SPAN_MANUAL) {
+        return arena->page_word[mh_arena_page(base)] == 0;
     }
-    struct mh_cache *cache = mh_cache_by_id(owner);
-    if (is_mine(cache) || cache->state == MH_CACHE_SIDE) {
-        return;
+    if (span->size_class != 0) {
+        return span->owner_told == mh_owner_word(MH_OWNER_DEAD, false);
     }
-    struct mheap *heap = mh_heap_by_id(span->heap);
-    struct mh_central *central = &heap->central[span->size_class];
-    span->list = MH_LIST_NONE;
-    span->next = NULL;
-    span->prev = NULL;
-    MH_STORE_RELAXED(&span->owner_told, mh_owner_word(MH_OWNER_NONE, false));
-    mh_span_set_owner(span, MH_OWNER_NONE);
-    mh_span_rebuild(span);
+    return (mh_arena_pair(arena, base)->live & mh_pair_bit(base)) == 0;
+}
 
+// Its pages are taken back with all others that no span has (recover_pages).
+static void end_unfinished(struct mh_span *span, void *arg) {
+    (void)arg;
+    if (is_unfinished(span)) {
+        MH_ADD_RELAXED(&mh_heap_by_id(span->heap)->counts.spans_freed, 1);
+        mh_span_retire(span);
+        mh_arena_drop_span(span);
+    }
+}
+
+// An ownerless span whose last free may not have been told.
+static void settle_ownerless(struct mh_span *span) {
+    struct mh_central *central =
+        &mh_heap_by_id(span->heap)->central[span->size_class];
     mh_lock(&central->lock);
+    span->touched = ~UINT64_C(0);
+    mh_span_drain(span);
     bool idle = mh_central_put_locked(central, span);
     mh_unlock(&central->lock);
     if (idle) {
@@ -93,6 +101,31 @@ static void adopt_span(struct mh_span *span, void *arg) {
                          mh_owner_word(MH_OWNER_DEAD, false));
         mh_heap_free_span(span, NULL);
     }
+}
+
+// A vanished thread's span gets no owner. One of this thread's own keeps it; if
+// another thread was just telling us of it, that is done here.
+static void adopt_span(struct mh_span *span, void *arg) {
+    (void)arg;
+    uint32_t owner = (uint32_t)(span->owner_told >> 1);
+    if (owner > MH_OWNER_MAX) {
+        return;
+    }
+    if (owner == MH_OWNER_NONE) {
+        settle_ownerless(span);
+        return;
+    }
+    struct mh_cache *cache = mh_cache_by_id(owner);
+    if (is_mine(cache) || cache->state == MH_CACHE_SIDE) {
+        return;
+    }
+    span->list = MH_LIST_NONE;
+    span->next = NULL;
+    span->prev = NULL;
+    MH_STORE_RELAXED(&span->owner_told, mh_owner_word(MH_OWNER_NONE, false));
+    mh_span_set_owner(span, MH_OWNER_NONE);
+    mh_span_rebuild(span);
+    settle_ownerless(span);
 }
 
 // What other threads freed of this thread's spans may be half said: a bit set
@@ -139,6 +172,15 @@ static void drop_vanished(struct mh_cache *cache) {
     mh_cache_abandon(cache, MH_CACHE_FREE);
 }
 
+// All free records, with those that a vanished thread was just taking off the
+// list or putting on it.
+static void list_if_free(struct mh_cache *cache) {
+    if (cache->state == MH_CACHE_FREE) {
+        cache->next_free = mh_caches.free;
+        mh_caches.free = cache;
+    }
+}
+
 // Whether a span covers a page, asked in address order. `end` is where the last
 // large span seen ends: its inner pages name nobody.
 static bool page_is_used(void *arg, uintptr_t page) {
@@ -167,14 +209,21 @@ static void recover_pages(void) {
     }
 }
 
+// A process that never had another thread is whole as it is.
 static void child(void) {
     each_lock(mh_lock_reset, mh_lock_reset);
-    if (mh_caches.count > 2 || mh_tls_get()->state == MH_CACHE_NOBODY) {
+    bool alone = mh_caches.count == 2 && !is_mine(&mh_cache_none) &&
+                 !is_mine(&mh_cache_dead) && mh_heaps.strangers == 0;
+    if (!alone) {
+        mh_arenas_repair_seq();
+        mh_heap_each_span(NULL, end_unfinished, NULL);
         mh_heap_each_span(NULL, adopt_span, NULL);
         each_cache(empty_told);
         mh_heap_each_span(NULL, retell_span, NULL);
         each_cache(flush_pages);
         each_cache(drop_vanished);
+        mh_caches.free = NULL;
+        each_cache(list_if_free);
         recover_pages();
     }
     mh_root_publish();

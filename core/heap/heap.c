@@ -100,8 +100,16 @@ static uintptr_t alloc_pages_locked(struct mheap *heap, size_t npages,
     return base;
 }
 
+// A child of fork knows threads by their caches, and those without by this.
+static void note_stranger(void) {
+    if (mh_tls_get()->state == MH_CACHE_NOBODY) {
+        MH_STORE_RELAXED(&mh_heaps.strangers, 1);
+    }
+}
+
 uintptr_t mh_heap_alloc_pages(struct mheap *heap, size_t npages,
                               size_t align_pages, bool *zero_out) {
+    note_stranger();
     mh_lock(&heap->lock);
     uintptr_t base = alloc_pages_locked(heap, npages, align_pages, zero_out);
     if (base == 0) {
@@ -114,6 +122,7 @@ uintptr_t mh_heap_alloc_pages(struct mheap *heap, size_t npages,
 }
 
 void mh_heap_free_pages(struct mheap *heap, uintptr_t base, size_t npages) {
+    note_stranger();
     mh_lock(&heap->lock);
     mh_palloc_free(&heap->pages, base, npages);
     mh_unlock(&heap->lock);
@@ -286,6 +295,7 @@ void *mh_heap_manual_alloc(struct mheap *heap, size_t npages) {
         return NULL;
     }
     struct mh_span *span = mh_arena_new_span(base, npages);
+    MH_STORE_RELAXED(&span->nslots, 1); // S3, as a large object
     MH_STORE_RELAXED(&span->heap, heap->id);
     MH_ADD_RELAXED(&heap->counts.spans_made, 1);
     mh_span_publish(span, MH_SPAN_MANUAL, MH_OWNER_MANUAL);

@@ -81,6 +81,7 @@ struct mh_heaps {
     uint32_t count;                    // (a) entries ever used
     struct mheap *table[MH_HEAPS_MAX]; // (a)
     struct mh_persistent caches;       // the memory of thread caches
+    uint32_t strangers; // (a) 1: a thread without a cache has used pages
 };
 
 extern struct mh_heaps mh_heaps;
