@@ -11,6 +11,7 @@ const struct crime crime = {.what = "double free", .times = 1};
 
 static pthread_key_t key;
 static int rounds;
+static void *neighbour; // keeps the span from going back to the heap
 
 static void at_exit(void *value) {
     if (++rounds < PTHREAD_DESTRUCTOR_ITERATIONS) {
@@ -23,6 +24,7 @@ static void at_exit(void *value) {
 static void end_with_value(void *arg) {
     (void)arg;
     void *p = malloc(80);
+    neighbour = malloc(80);
     free(p);
     pthread_setspecific(key, p);
 }
@@ -30,4 +32,5 @@ static void end_with_value(void *arg) {
 void crime_commit(void) {
     pthread_key_create(&key, at_exit);
     crime_in_thread(end_with_value, NULL);
+    free(neighbour);
 }

@@ -13,7 +13,7 @@ function(mheap_program name)
     target_compile_definitions(${name} PRIVATE _GNU_SOURCE)
     # The compiler knows malloc and would leave out calls that are the test.
     target_compile_options(${name} PRIVATE -fno-builtin
-        $<$<COMPILE_LANGUAGE:C>:-Wno-error=missing-prototypes>)
+        $<$<COMPILE_LANGUAGE:CXX>:-fsized-deallocation>)
     target_link_libraries(${name} PRIVATE mheap_warnings Threads::Threads
         ${CMAKE_DL_LIBS})
     set_target_properties(${name} PROPERTIES
