@@ -2,6 +2,8 @@
 
 #include "inspect/decode.h"
 
+#include <string.h>
+
 // Eight bytes at once: most of a heap's metadata are bit words. Compilers make
 // one load of this, on machines of either byte order.
 static uint64_t decode_little(const unsigned char *at) {
@@ -43,7 +45,11 @@ void mh_decode_text(const void *bytes, size_t size, char *out,
     size_t n = 0;
 
     while (n < size && n + 1 < out_size && at[n] != 0) {
-        out[n] = at[n] >= 0x20 && at[n] < 0x7f ? (char)at[n] : '?';
+        bool printable = at[n] >= 0x20 && at[n] < 0x7f;
+        out[n] = '?';
+        if (printable) {
+            memcpy(&out[n], &at[n], 1);
+        }
         n++;
     }
     out[n] = '\0';

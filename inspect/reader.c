@@ -31,7 +31,7 @@ void *mh_reader_alloc(struct mh_reader *reader, size_t count, size_t size) {
     if (!take(reader, (uint64_t)count * size)) {
         return NULL;
     }
-    void *memory = calloc(count == 0 ? 1 : count, size);
+    void *memory = count == 0 || size == 0 ? malloc(1) : calloc(count, size);
     reader->no_memory = reader->no_memory || memory == NULL;
     return memory;
 }

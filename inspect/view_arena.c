@@ -42,7 +42,7 @@ static bool header_is_sane(struct mh_reader *reader,
     uint64_t size = UINT64_C(1) << reader->view->arena_shift;
     uint32_t records = reader->root.schema.rows[MH_F_arena_spans].count;
 
-    if (arena->bytes != size || arena->base % size != 0 ||
+    if (arena->bytes != size || (arena->base & (size - 1)) != 0 ||
         arena->base > UINT64_MAX - size) {
         mh_reader_find(reader, "MH0102", arena->record,
                        "the arena covers 0x%" PRIx64 " +0x%" PRIx64

@@ -49,7 +49,8 @@ static bool add_chunk(struct mh_reader *reader, const void *record,
     if (!mh_reader_grow(reader, &reader->chunk, &reader->chunks,
                         reader->nchunks, sizeof(*reader->chunk)) ||
         !mh_reader_grow(reader, &reader->chunk_words, &reader->chunk_words_room,
-                        reader->nchunk_words + 3 * reader->words_per_chunk,
+                        reader->nchunk_words +
+                            (size_t)3 * reader->words_per_chunk,
                         sizeof(*reader->chunk_words))) {
         return false;
     }

@@ -372,42 +372,63 @@ static void is_resident(struct measure *m, uint64_t from, uint64_t to) {
     }
 }
 
-// Looks at [base, end); to_runs: the pages belong to heaps, else to *resident.
-// A system page that only partly lies in the range counts for that part.
-static bool measure_range(struct measure *m, uint64_t base, uint64_t end,
-                          uint64_t *resident) {
+// The part of a range that one call of the system describes: n pages from at.
+struct window {
+    uint64_t base, end; // of the range
+    uint64_t at;        // a multiple of the page
+    size_t n;
+    uint64_t *resident; // where to add; NULL: the pages belong to heaps
+};
+
+static void add_resident(struct measure *m, const struct window *w,
+                         uint64_t from, uint64_t to) {
+    if (w->resident != NULL) {
+        *w->resident += common(w->base, w->end, from, to);
+    } else if (from < to) {
+        is_resident(m, from > w->base ? from : w->base,
+                    to < w->end ? to : w->end);
+    }
+}
+
+static void add_window(struct measure *m, const struct window *w,
+                       const enum mh_target_page *pages) {
     struct mh_view *view = m->reader->view;
     uint64_t page = view->system_page;
-    uint64_t window = page * WINDOW_PAGES;
 
-    for (uint64_t at = base / page * page; at < end; at += window) {
-        uint64_t size = end - at < window ? end - at : window;
-        size_t n = (size_t)((size + page - 1) / page);
+    for (size_t i = 0; i < w->n; i++) {
+        size_t first = i;
+        while (i < w->n && pages[i] == MH_TARGET_PAGE_RESIDENT) {
+            i++;
+        }
+        add_resident(m, w, w->at + first * page, w->at + i * page);
+        if (i < w->n && pages[i] == MH_TARGET_PAGE_SWAPPED) {
+            view->swapped += common(w->base, w->end, w->at + i * page,
+                                    w->at + (i + 1) * page);
+        }
+    }
+}
+
+// Looks at [base, end). A system page that only partly lies in the range counts
+// for that part. False when the system does not tell, or enough was looked at.
+static bool measure_range(struct measure *m, uint64_t base, uint64_t end,
+                          uint64_t *resident) {
+    uint64_t page = m->reader->view->system_page;
+    uint64_t most = page * WINDOW_PAGES;
+
+    for (uint64_t at = base / page * page; at < end; at += most) {
+        uint64_t size = end - at < most ? end - at : most;
+        struct window w = {base, end, at, (size_t)((size + page - 1) / page),
+                           resident};
         if (size > m->left) {
             return false;
         }
         m->left -= size;
         const enum mh_target_page *pages =
-            mh_source_pages(&m->reader->source, at, n);
+            mh_source_pages(&m->reader->source, at, w.n);
         if (pages == NULL) {
             return false;
         }
-        for (size_t i = 0; i < n; i++) {
-            size_t first = i;
-            while (i < n && pages[i] == MH_TARGET_PAGE_RESIDENT) {
-                i++;
-            }
-            uint64_t from = at + first * page, to = at + i * page;
-            if (i > first && resident == NULL) {
-                is_resident(m, from > base ? from : base, to < end ? to : end);
-            } else if (i > first) {
-                *resident += common(base, end, from, to);
-            }
-            if (i < n && pages[i] == MH_TARGET_PAGE_SWAPPED) {
-                view->swapped +=
-                    common(base, end, at + i * page, at + (i + 1) * page);
-            }
-        }
+        add_window(m, &w, pages);
     }
     return true;
 }

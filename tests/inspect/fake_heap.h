@@ -10,13 +10,13 @@
 #include "tests/inspect/fake_target.h"
 
 // Where things are in the target.
-#define FAKE_ROOT  UINT64_C(0x00400000)
-#define FAKE_HEAP  UINT64_C(0x10000000) // one arena of 1 MiB
-#define FAKE_META  UINT64_C(0x20000000)
-#define FAKE_BYTES UINT64_C(0x00100000)
+#define FAKE_ROOT      UINT64_C(0x00400000)
+#define FAKE_HEAP      UINT64_C(0x10000000) // one arena of 1 MiB
+#define FAKE_META      UINT64_C(0x20000000)
+#define FAKE_BYTES     UINT64_C(0x00100000)
+#define FAKE_HEAP_PAGE UINT64_C(8192)
 
 enum {
-    FAKE_HEAP_PAGE = 8192,
     FAKE_PAGES = 128, // of the arena
     FAKE_CHUNK_PAGES = 64,
     FAKE_RECORDS = 16, // span records of the arena
