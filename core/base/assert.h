@@ -19,10 +19,9 @@
 MH_COLD MH_NORETURN void mh_check_failed(const char *condition,
                                          const char *file, int line);
 
-#define MH_CHECK(condition)                                     \
-    (MH_LIKELY(condition)                                       \
-         ? (void)0                                              \
-         : mh_check_failed(#condition, __FILE__, __LINE__))
+#define MH_CHECK(condition)         \
+    (MH_LIKELY(condition) ? (void)0 \
+                          : mh_check_failed(#condition, __FILE__, __LINE__))
 
 #if MH_DEBUG_LEVEL >= 1
 #    define MH_ASSERT(condition) MH_CHECK(condition)

@@ -113,8 +113,8 @@ struct mh_arenas {
 
 extern struct mh_arenas mh_arenas;
 
-// mh_arenas_init sets up the map and the hints, once; MH_NO_MEMORY when there is
-// no room even for the smallest map. Before it no cache may be made.
+// mh_arenas_init sets up the map and the hints, once; MH_NO_MEMORY when there
+// is no room even for the smallest map. Before it no cache may be made.
 MH_NODISCARD enum mh_status mh_arenas_init(void);
 
 // mh_arenas_reserve gets address space for a heap: size bytes, a multiple of
@@ -141,8 +141,8 @@ void mh_span_retire(struct mh_span *span);
 void mh_span_set_owner(struct mh_span *span, uint32_t owner);
 
 // mh_arenas_repair_seq makes all sequence numbers even, where threads that
-// vanished in a fork left them odd: also of spans that were not there yet, or no
-// more. No other thread runs.
+// vanished in a fork left them odd: also of spans that were not there yet, or
+// no more. No other thread runs.
 void mh_arenas_repair_seq(void);
 
 // mh_span_look_begin and mh_span_look_end surround a look at a span that other

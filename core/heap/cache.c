@@ -206,8 +206,8 @@ void *mh_cache_alloc_slow(struct mh_cache *cache, unsigned size_class) {
     return slot;
 }
 
-// Gives slots of a bin back to the span of the first, for as long as they lie in
-// it; the number of them. Objects freed in order come in long runs.
+// Gives slots of a bin back to the span of the first, for as long as they lie
+// in it; the number of them. Objects freed in order come in long runs.
 static size_t give_run(struct mh_cache *cache, struct mh_span *span,
                        void **slots, size_t n) {
     uintptr_t base = (uintptr_t)span->base;
