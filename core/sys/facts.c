@@ -5,11 +5,12 @@
 #include "core/base/bits.h"
 #include "core/sys/sys.h"
 #include "platform/os_info.h"
+#include "platform/os_thread.h"
 
 // A page outside these bounds is a backend's mistake, not a machine.
 enum { PAGE_MIN = 4096, PAGE_MAX = 1 << 20 };
 
-// How many threads may be the first one at the same time.
+// How many threads may ask the system at the same time.
 enum { SLOTS = 16 };
 
 static const struct mh_os_facts *published;
@@ -43,7 +44,7 @@ static void find_facts(struct mh_os_facts *facts) {
     check_facts(facts);
 }
 
-// No lock: nothing here may wait for a thread that a fork leaves behind. Each
+// No lock: a thread that a fork leaves behind would keep it for ever. Each
 // thread that comes early asks the system into a slot of its own; the first to
 // publish wins and its slot is what everybody uses.
 static MH_COLD const struct mh_os_facts *first_facts(void) {
@@ -52,7 +53,14 @@ static MH_COLD const struct mh_os_facts *first_facts(void) {
     const struct mh_os_facts *none = NULL;
     uint32_t slot = MH_ADD_RELAXED(&nslots, 1);
 
-    MH_CHECK(slot < SLOTS);
+    // Whoever finds no slot left waits for one of those who did.
+    while (slot >= SLOTS) {
+        const struct mh_os_facts *found = MH_LOAD_ACQUIRE(&published);
+        if (found != NULL) {
+            return found;
+        }
+        mh_os_yield();
+    }
     find_facts(&slots[slot]);
     // release: pairs with the acquire in mh_sys_facts.
     if (MH_CAS_ACQ_REL(&published, &none, &slots[slot])) {

@@ -70,7 +70,6 @@ static const struct mh_sim_traits personalities[MH_SIM_NOS] = {
 
 // Everything a test can set. Guarded by the lock.
 static struct {
-    bool started;
     enum mh_sim_os os;
     struct mh_sim_traits traits;
     bool refuse_hints, secure;
@@ -83,6 +82,7 @@ static struct {
     uint64_t calls[MH_SIM_NCALLS], failures[MH_SIM_NCALLS];
 } sim;
 
+static bool started;
 static uint64_t holder; // process id of the lock's holder, or 0
 
 static void become(enum mh_sim_os os) {
@@ -91,7 +91,7 @@ static void become(enum mh_sim_os os) {
     sim.traits = personalities[os];
     sim.seed = 1;
     // release: pairs with the acquire in mh_sim_traits_now.
-    MH_STORE_RELEASE(&sim.started, true);
+    MH_STORE_RELEASE(&started, true);
 }
 
 static void start(void) {
@@ -120,7 +120,7 @@ void mh_sim_lock(void) {
             seen = 0;
         }
     }
-    if (!sim.started) {
+    if (!started) {
         start();
     }
 }
@@ -146,7 +146,7 @@ enum mh_sim_os mh_sim_os_now(void) {
 // Without the lock: traits change only before memory exists.
 const struct mh_sim_traits *mh_sim_traits_now(void) {
     // acquire: pairs with the release in become.
-    if (!MH_LOAD_ACQUIRE(&sim.started)) {
+    if (!MH_LOAD_ACQUIRE(&started)) {
         mh_sim_lock();
         mh_sim_unlock();
     }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/base/atomic.h"
+#include "core/sys/sys.h"
 #include "platform/os.h"
 #include "platform/os_info.h"
 #include "platform/os_thread.h"
@@ -81,6 +82,40 @@ START_TEST(the_clock_goes_forward_in_nanoseconds) {
     ck_assert_uint_lt(after - before, UINT64_C(20) * 1000 * 1000 * 1000);
     mh_os_yield();
     ck_assert_uint_ge(mh_os_now_ns(), after);
+}
+END_TEST
+
+// The facts of core/sys are found without a lock.
+enum { NTHREADS = 40 }; // more than may ask the system at once
+
+static uint32_t go, nseen;
+static const struct mh_os_facts *seen[NTHREADS];
+
+static void *find_facts(void *arg) {
+    (void)arg;
+    while (MH_LOAD_ACQUIRE(&go) == 0) {
+        mh_os_yield();
+    }
+    const struct mh_os_facts *facts = mh_sys_facts();
+    seen[MH_ADD_RELAXED(&nseen, 1)] = facts;
+    return NULL;
+}
+
+START_TEST(threads_that_are_first_together_agree_on_the_facts) {
+    pthread_t threads[NTHREADS];
+
+    for (int i = 0; i < NTHREADS; i++) {
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, find_facts, NULL),
+                         0);
+    }
+    MH_STORE_RELEASE(&go, 1);
+    for (int i = 0; i < NTHREADS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    for (int i = 0; i < NTHREADS; i++) {
+        ck_assert_ptr_eq(seen[i], mh_sys_facts());
+    }
+    ck_assert_uint_ge(seen[0]->page_size, 4096);
 }
 END_TEST
 
@@ -332,6 +367,7 @@ START_TEST(variables_are_found_before_the_c_library_is_ready) {
     ck_assert_ptr_nonnull(found);
     ck_assert_str_eq(found, path);
     ck_assert_ptr_null(missing);
+    free(path);
 }
 END_TEST
 #endif
@@ -446,6 +482,8 @@ static void add_threads(Suite *suite) {
     suite_add_tcase(suite, waiting);
 
     TCase *threads = tcase_create("threads");
+    tcase_add_loop_test(
+        threads, threads_that_are_first_together_agree_on_the_facts, 0, 20);
     tcase_add_test(threads, threads_have_different_ids);
     tcase_add_test(threads,
                    the_exit_hook_runs_once_per_armed_thread_with_its_value);
