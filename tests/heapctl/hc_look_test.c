@@ -127,7 +127,9 @@ static const struct mh_target_process processes[] = {
 };
 
 static size_t match(const char *name, size_t *matches) {
-    return hc_match(processes, 6, name, 15, matches, 2);
+    static const struct hc_processes all = {processes, 6, 15};
+
+    return hc_match(&all, name, matches, 2);
 }
 
 START_TEST(a_whole_name_beats_the_beginning_of_another) {

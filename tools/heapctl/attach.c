@@ -12,14 +12,14 @@ enum {
     FINDINGS_SHOWN = 10, // --json has them all
 };
 
-static size_t match_by(const struct mh_target_process *list, size_t n,
-                       const char *name, uint64_t self, size_t *matches,
-                       size_t size, bool whole) {
-    size_t length = strlen(name) + (whole ? 1 : 0);
+// The processes whose names begin with the first length bytes of name.
+static size_t match_by(const struct hc_processes *in, const char *name,
+                       size_t length, size_t *matches, size_t size) {
     size_t found = 0;
 
-    for (size_t i = 0; i < n; i++) {
-        if (list[i].pid != self && strncmp(list[i].name, name, length) == 0) {
+    for (size_t i = 0; i < in->n; i++) {
+        if (in->list[i].pid != in->self &&
+            strncmp(in->list[i].name, name, length) == 0) {
             if (found < size) {
                 matches[found] = i;
             }
@@ -29,12 +29,12 @@ static size_t match_by(const struct mh_target_process *list, size_t n,
     return found;
 }
 
-size_t hc_match(const struct mh_target_process *list, size_t n,
-                const char *name, uint64_t self, size_t *matches, size_t size) {
-    size_t found = match_by(list, n, name, self, matches, size, true);
+size_t hc_match(const struct hc_processes *in, const char *name,
+                size_t *matches, size_t size) {
+    size_t length = strlen(name);
+    size_t found = match_by(in, name, length + 1, matches, size);
 
-    return found != 0 ? found
-                      : match_by(list, n, name, self, matches, size, false);
+    return found != 0 ? found : match_by(in, name, length, matches, size);
 }
 
 static int several(struct hc_context *ctx, const char *word,
@@ -67,7 +67,8 @@ static int find_by_name(struct hc_context *ctx, const char *word) {
         return hc_error(ctx, HC_INTERNAL, "%s: processes cannot be listed",
                         word);
     }
-    size_t found = hc_match(list, n, word, hc_self(), matches, MATCHES_MAX);
+    struct hc_processes all = {list, n, hc_self()};
+    size_t found = hc_match(&all, word, matches, MATCHES_MAX);
     if (found == 0) {
         status =
             hc_error(ctx, HC_NO_TARGET, "%s: no process of that name", word);

@@ -71,10 +71,14 @@ static bool is_wanted(const struct hc_context *ctx,
             span->size_class == ctx->options.size_class);
 }
 
+struct entry {
+    const struct mh_view_span *span;
+};
+
 // Largest objects first, then by address.
-static int compare_spans(const void *a, const void *b) {
-    const struct mh_view_span *x = *(const struct mh_view_span *const *)a;
-    const struct mh_view_span *y = *(const struct mh_view_span *const *)b;
+static int compare_entries(const void *a, const void *b) {
+    const struct mh_view_span *x = ((const struct entry *)a)->span;
+    const struct mh_view_span *y = ((const struct entry *)b)->span;
     uint64_t x_size = mh_view_object_size(x), y_size = mh_view_object_size(y);
 
     if (x_size != y_size) {
@@ -95,23 +99,22 @@ static void show_all(struct walk *walk) {
 
 static int show_largest(struct walk *walk) {
     const struct mh_view *view = walk->ctx->view;
-    const struct mh_view_span **spans =
-        calloc(view->nspans + 1, sizeof(*spans));
+    struct entry *entries = calloc(view->nspans + 1, sizeof(*entries));
     size_t n = 0;
 
-    if (spans == NULL) {
+    if (entries == NULL) {
         return hc_error(walk->ctx, HC_INTERNAL, "objects: out of memory");
     }
     for (size_t i = 0; i < view->nspans; i++) {
         if (is_wanted(walk->ctx, &view->spans[i])) {
-            spans[n++] = &view->spans[i];
+            entries[n++].span = &view->spans[i];
         }
     }
-    qsort(spans, n, sizeof(*spans), compare_spans);
+    qsort(entries, n, sizeof(*entries), compare_entries);
     for (size_t i = 0; i < n && walk->shown < walk->ctx->options.top; i++) {
-        show_span(walk, spans[i]);
+        show_span(walk, entries[i].span);
     }
-    free(spans);
+    free(entries);
     return HC_OK;
 }
 

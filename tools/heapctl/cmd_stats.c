@@ -299,47 +299,47 @@ static void json_resident(struct json_object *data, const struct mh_ledger *l) {
 }
 
 static struct json_object *json_heaps(const struct mh_view *view) {
-    struct json_object *list = json_object_new_array();
+    struct json_object *rows = json_object_new_array();
 
     for (size_t i = 0; i < view->nheaps; i++) {
         const struct mh_view_heap *heap = &view->heaps[i];
-        struct json_object *object = json_object_new_object();
+        struct json_object *row = json_object_new_object();
         if (heap->state == MH_VIEW_HEAP_LIVE) {
-            hc_json_number(object, "id", heap->id);
-            hc_json_text(object, "name", heap->name);
-            hc_json_number(object, "spans", heap->nspans);
-            hc_json_number(object, "used_objects", heap->used);
-            hc_json_number(object, "used_bytes", heap->used_bytes);
-            hc_json_number(object, "pages", heap->total_pages);
-            hc_json_number(object, "free_pages", heap->free_pages);
-            hc_json_number(object, "released_pages", heap->released_pages);
-            hc_json_number(object, "spans_made", heap->spans_made);
-            hc_json_number(object, "spans_freed", heap->spans_freed);
-            hc_json_number(object, "released_bytes_ever", heap->released_bytes);
-            (void)json_object_array_add(list, object);
+            hc_json_number(row, "id", heap->id);
+            hc_json_text(row, "name", heap->name);
+            hc_json_number(row, "spans", heap->nspans);
+            hc_json_number(row, "used_objects", heap->used);
+            hc_json_number(row, "used_bytes", heap->used_bytes);
+            hc_json_number(row, "pages", heap->total_pages);
+            hc_json_number(row, "free_pages", heap->free_pages);
+            hc_json_number(row, "released_pages", heap->released_pages);
+            hc_json_number(row, "spans_made", heap->spans_made);
+            hc_json_number(row, "spans_freed", heap->spans_freed);
+            hc_json_number(row, "released_bytes_ever", heap->released_bytes);
+            (void)json_object_array_add(rows, row);
         } else {
-            (void)json_object_put(object);
+            (void)json_object_put(row);
         }
     }
-    return list;
+    return rows;
 }
 
 static struct json_object *json_books(const struct mh_view *view) {
-    struct json_object *list = json_object_new_array();
+    struct json_object *rows = json_object_new_array();
 
     for (size_t i = 0; i < view->nbooks; i++) {
         const struct mh_view_book *book = &view->books[i];
-        struct json_object *object = json_object_new_object();
-        hc_json_text(object, "purpose", book->name);
-        hc_json_number(object, "reserved_bytes", book->reserved);
-        hc_json_number(object, "prepared_bytes", book->prepared);
-        hc_json_number(object, "ready_bytes", book->ready);
-        hc_json_number(object, "reserved_peak_bytes", book->reserved_peak);
-        hc_json_number(object, "os_calls", book->calls);
-        hc_json_number(object, "os_failures", book->failures);
-        (void)json_object_array_add(list, object);
+        struct json_object *row = json_object_new_object();
+        hc_json_text(row, "purpose", book->name);
+        hc_json_number(row, "reserved_bytes", book->reserved);
+        hc_json_number(row, "prepared_bytes", book->prepared);
+        hc_json_number(row, "ready_bytes", book->ready);
+        hc_json_number(row, "reserved_peak_bytes", book->reserved_peak);
+        hc_json_number(row, "os_calls", book->calls);
+        hc_json_number(row, "os_failures", book->failures);
+        (void)json_object_array_add(rows, row);
     }
-    return list;
+    return rows;
 }
 
 static void print_json(struct hc_context *ctx, const struct mh_ledger *ledger) {

@@ -185,11 +185,19 @@ void hc_detach(struct hc_context *ctx);
 // not be had of process pid.
 int hc_view_error(struct hc_context *ctx, enum mh_view_status status);
 
+// The processes there are, and which of them is the reader, who is nobody's
+// target.
+struct hc_processes {
+    const struct mh_target_process *list;
+    size_t n;
+    uint64_t self;
+};
+
 // hc_match collects the processes that a name means: those that bear it; when
 // there is none, those whose names begin with it. Fills at most size indices
-// and returns how many there are. self, the reader, is nobody's target.
-size_t hc_match(const struct mh_target_process *list, size_t n,
-                const char *name, uint64_t self, size_t *matches, size_t size);
+// and returns how many there are.
+size_t hc_match(const struct hc_processes *in, const char *name,
+                size_t *matches, size_t size);
 
 // hc_report_findings prints one line to ctx->err for each of the first findings
 // of the view and how many more there are. HC_PARTIAL when the view is, else

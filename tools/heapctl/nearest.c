@@ -1,39 +1,39 @@
 // nearest.c - the name somebody meant to type.
 
-#include <ctype.h>
 #include <string.h>
 
 #include "tools/heapctl/expr.h"
+#include "tools/heapctl/units.h"
 
 // Names longer than this are nobody's typing mistake.
 enum { LONGEST = 31 };
 
-static size_t least(size_t a, size_t b, size_t c) {
-    size_t ab = a < b ? a : b;
-
-    return ab < c ? ab : c;
+static size_t lesser(size_t a, size_t b) {
+    return a < b ? a : b;
 }
 
-// The edits (insert, delete, replace, swap neighbours) from one to the other.
+static size_t cost(char a, char b) {
+    return hc_lower(a) == hc_lower(b) ? 0 : 1;
+}
+
+// The edits (insert, delete, replace, swap neighbours) from one to the other,
+// row by row: here is the row of the first i letters, above and before are the
+// two rows before it.
 static size_t distance(const char *a, size_t na, const char *b, size_t nb) {
-    size_t row[3][LONGEST + 1];
+    size_t row[3][LONGEST + 1] = {{0}};
     size_t *before = row[0], *above = row[1], *here = row[2];
 
     for (size_t j = 0; j <= nb; j++) {
         above[j] = j;
-        before[j] = j;
     }
     for (size_t i = 1; i <= na; i++) {
         here[0] = i;
         for (size_t j = 1; j <= nb; j++) {
-            bool same = tolower((unsigned char)a[i - 1]) ==
-                        tolower((unsigned char)b[j - 1]);
-            here[j] = least(above[j] + 1, here[j - 1] + 1,
-                            above[j - 1] + (same ? 0 : 1));
+            here[j] = lesser(above[j], here[j - 1]) + 1;
+            here[j] = lesser(here[j], above[j - 1] + cost(a[i - 1], b[j - 1]));
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
                 a[i - 2] == b[j - 1]) {
-                size_t swapped = before[j - 2] + 1;
-                here[j] = swapped < here[j] ? swapped : here[j];
+                here[j] = lesser(here[j], before[j - 2] + 1);
             }
         }
         size_t *spare = before;

@@ -3,8 +3,9 @@
 
 #include "tools/heapctl/terminal.h"
 
-#include <ctype.h>
 #include <string.h>
+
+#include "tools/heapctl/units.h"
 
 static bool is_set(const char *value) {
     return value != NULL && *value != '\0';
@@ -27,10 +28,10 @@ bool hc_wants_color(enum hc_color wish, const struct hc_surroundings *around) {
 
 static bool names_utf8(const char *locale) {
     for (; *locale != '\0'; locale++) {
-        if (tolower((unsigned char)locale[0]) == 'u' &&
-            tolower((unsigned char)locale[1]) == 't' &&
-            tolower((unsigned char)locale[2]) == 'f') {
-            return locale[3] == '8' || (locale[3] == '-' && locale[4] == '8');
+        bool utf = hc_lower(locale[0]) == 'u' && hc_lower(locale[1]) == 't' &&
+                   hc_lower(locale[2]) == 'f';
+        if (utf) {
+            return locale[3 + (locale[3] == '-' ? 1 : 0)] == '8';
         }
     }
     return false;

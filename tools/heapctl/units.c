@@ -119,17 +119,24 @@ static const char *scan_decimal(const char *at, double *number_out) {
     return at;
 }
 
+char hc_lower(char c) {
+    static const char upper[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    static const char lower[] = "abcdefghijklmnopqrstuvwxyz";
+    const char *at = c != '\0' ? strchr(upper, c) : NULL;
+
+    return at != NULL ? lower[at - upper] : c;
+}
+
 // The factor a unit stands for; 0 when it is none.
 static double unit_factor(const char *unit, size_t length) {
     static const char letters[] = "kmgt";
 
-    if (length == 0 || (length == 1 && tolower((unsigned char)*unit) == 'b')) {
+    if (length == 0 || (length == 1 && hc_lower(*unit) == 'b')) {
         return 1;
     }
-    const char *letter = strchr(letters, tolower((unsigned char)*unit));
-    bool tail =
-        length == 1 || (length == 3 && tolower((unsigned char)unit[1]) == 'i' &&
-                        tolower((unsigned char)unit[2]) == 'b');
+    const char *letter = strchr(letters, hc_lower(*unit));
+    bool tail = length == 1 || (length == 3 && hc_lower(unit[1]) == 'i' &&
+                                hc_lower(unit[2]) == 'b');
     return letter != NULL && tail ? ldexp(1, 10 * (int)(letter - letters + 1))
                                   : 0;
 }

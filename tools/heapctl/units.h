@@ -38,6 +38,9 @@ const char *hc_format_address(char text[HC_UNIT_TEXT], uint64_t address);
 const char *hc_scan_number(const char *text, const char **end_out,
                            double *number_out);
 
+// hc_lower is c in lower case, for ASCII letters; others stay.
+char hc_lower(char c);
+
 // hc_parse_size reads the whole of text as a size in bytes. Fractions are good
 // when bytes come out whole (1.5K). False when it is no such thing.
 bool hc_parse_size(const char *text, uint64_t *bytes_out);
