@@ -73,6 +73,68 @@ static enum mh_status grow_locked(struct mheap *heap, size_t npages,
     return map_locked(heap, need);
 }
 
+// The system pages that a run of ours touches, in heap pages. A system page is
+// Ready or Prepared as a whole: where it is larger than ours, what lies beside
+// the run in the first and the last one goes with it.
+struct cover {
+    uintptr_t base;        // of the first system page
+    size_t npages;         // of all of them
+    size_t before, behind; // of them, in front of the run and after it
+};
+
+static struct cover cover_of(uintptr_t base, size_t npages) {
+    uintptr_t page = mh_sys_facts()->page_size;
+    uintptr_t end = base + bytes_of(npages);
+    struct cover cover = {base, npages, 0, 0};
+    if (page > MH_PAGE_SIZE) {
+        cover.base = mh_align_down(base, page);
+        cover.before = (base - cover.base) >> MH_PAGE_SHIFT;
+        cover.behind = (mh_align_up(end, page) - end) >> MH_PAGE_SHIFT;
+        cover.npages = cover.before + npages + cover.behind;
+    }
+    return cover;
+}
+
+// Takes the pages beside a run that are Prepared: all of them, or none. Returns
+// how many.
+static size_t take_edge_locked(struct mheap *heap, uintptr_t base,
+                               size_t npages) {
+    size_t taken = 0;
+    if (npages != 0 && mh_palloc_released(&heap->pages, base, npages) != 0) {
+        bool free = mh_palloc_take(&heap->pages, base, npages, &taken);
+        MH_CHECK(free && taken == npages);
+    }
+    return taken;
+}
+
+// Makes a run that was just taken Ready; when that fails the run is given back.
+static bool make_ready_locked(struct mheap *heap, uintptr_t base, size_t npages,
+                              size_t released) {
+    if (released == 0) {
+        return true;
+    }
+    struct mh_palloc *pages = &heap->pages;
+    struct cover cover = cover_of(base, npages);
+    uintptr_t end = base + bytes_of(npages);
+    size_t before = take_edge_locked(heap, cover.base, cover.before);
+    size_t behind = take_edge_locked(heap, end, cover.behind);
+    bool done =
+        mh_sys_used((void *)cover.base, bytes_of(cover.npages),
+                    bytes_of(before + released + behind), MH_FOR_HEAP) == MH_OK;
+    if (!done) {
+        mh_palloc_undo(pages, base, npages);
+    }
+    void (*give)(struct mh_palloc *, uintptr_t, size_t) =
+        done ? mh_palloc_free : mh_palloc_undo;
+    if (before != 0) {
+        give(pages, cover.base, before);
+    }
+    if (behind != 0) {
+        give(pages, end, behind);
+    }
+    return done;
+}
+
 static uintptr_t take_pages_locked(struct mheap *heap, size_t npages,
                                    size_t align_pages, bool *zero_out) {
     size_t released = 0;
@@ -82,13 +144,7 @@ static uintptr_t take_pages_locked(struct mheap *heap, size_t npages,
         return 0;
     }
     *zero_out = released == npages && mh_sys_facts()->unused_zeroes;
-    if (released != 0 &&
-        mh_sys_used((void *)base, bytes_of(npages), bytes_of(released),
-                    MH_FOR_HEAP) != MH_OK) {
-        mh_palloc_undo(&heap->pages, base, npages);
-        return 0;
-    }
-    return base;
+    return make_ready_locked(heap, base, npages, released) ? base : 0;
 }
 
 static uintptr_t alloc_pages_locked(struct mheap *heap, size_t npages,
@@ -134,14 +190,29 @@ bool mh_heap_extend_pages(struct mheap *heap, uintptr_t base, size_t npages,
     uintptr_t behind = base + bytes_of(npages);
     mh_lock(&heap->lock);
     bool done = mh_palloc_extend(&heap->pages, base, npages, extra, &released);
-    if (done && released != 0 &&
-        mh_sys_used((void *)behind, bytes_of(extra), bytes_of(released),
-                    MH_FOR_HEAP) != MH_OK) {
-        mh_palloc_undo(&heap->pages, behind, extra);
-        done = false;
-    }
+    done = done && make_ready_locked(heap, behind, extra, released);
     mh_unlock(&heap->lock);
     return done;
+}
+
+// Makes a run that was just taken from a page cache Ready, and with it what the
+// cache has in the same system pages: a cache holds whole ones where they are
+// Prepared, for its 64 pages begin and end with one.
+static bool make_cached_ready(struct mh_page_cache *pages, uintptr_t base,
+                              size_t npages, size_t released) {
+    if (released == 0) {
+        return true;
+    }
+    struct cover cover = cover_of(base, npages);
+    unsigned first = (unsigned)((cover.base - pages->base) >> MH_PAGE_SHIFT);
+    uint64_t mask = mh_low_bits((unsigned)cover.npages) << first;
+    size_t beside = mh_popcount64(pages->released & mask);
+    if (mh_sys_used((void *)cover.base, bytes_of(cover.npages),
+                    bytes_of(released + beside), MH_FOR_HEAP) != MH_OK) {
+        return false;
+    }
+    pages->released &= ~mask;
+    return true;
 }
 
 // Takes pages of the cache's page cache, and makes them Ready.
@@ -149,9 +220,8 @@ static uintptr_t take_cached_locked(struct mh_cache *cache, size_t npages) {
     size_t released = 0;
     struct mh_page_cache before = cache->pages;
     uintptr_t base = mh_page_cache_alloc(&cache->pages, npages, &released);
-    if (base != 0 && released != 0 &&
-        mh_sys_used((void *)base, bytes_of(npages), bytes_of(released),
-                    MH_FOR_HEAP) != MH_OK) {
+    if (base != 0 &&
+        !make_cached_ready(&cache->pages, base, npages, released)) {
         cache->pages = before; // as if it had not been asked
         base = 0;
     }

@@ -109,10 +109,11 @@ bool mh_large_resize(struct mh_span *span, size_t size) {
     return true;
 }
 
-// Takes one of the moves a process may make.
-static bool may_move(size_t bytes) {
-    if (bytes < MOVE_BYTES || !mh_sys_facts()->can_move ||
-        MH_LOAD_RELAXED(&moves) >= MOVES_MAX) {
+// Takes one of the moves a process may make. What moves are whole system pages.
+static bool may_move(const struct mh_span *span, size_t bytes) {
+    uintptr_t edges = (uintptr_t)span->base | bytes;
+    if (bytes < MOVE_BYTES || edges % mh_sys_facts()->page_size != 0 ||
+        !mh_sys_facts()->can_move || MH_LOAD_RELAXED(&moves) >= MOVES_MAX) {
         return false;
     }
     if (MH_ADD_RELAXED(&moves, 1) >= MOVES_MAX) {
@@ -124,12 +125,12 @@ static bool may_move(size_t bytes) {
 
 void *mh_large_move(struct mh_span *span, size_t size) {
     size_t bytes = mh_large_bytes(span);
+    size_t page = mh_sys_facts()->page_size;
     bool zero = false;
-    if (!may_move(bytes)) {
+    if (!may_move(span, bytes)) {
         return NULL;
     }
-    void *to =
-        mh_large_alloc(mh_heap_by_id(span->heap), size, MH_PAGE_SIZE, &zero);
+    void *to = mh_large_alloc(mh_heap_by_id(span->heap), size, page, &zero);
     if (to == NULL) {
         MH_SUB_RELAXED(&moves, 1);
         return NULL;
