@@ -191,7 +191,11 @@ load_keys
 : >"$folder/phases"
 python3 "$folder/client.py" "$port" "$folder/phases" "$keys" &
 client=$!
-sleep 0.3
+# It listens to signals before it asks its first question.
+for _ in $(seq 500); do
+    [[ $(progress) -lt 1 ]] || break
+    sleep 0.02
+done
 phase >/dev/null # its start does not count
 sleep 2
 read -r alone_answers alone_longest alone_seconds <<<"$(phase)"
