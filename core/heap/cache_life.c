@@ -36,13 +36,14 @@ static enum mh_status grow_table_locked(void) {
     uint64_t capacity =
         mh_caches.capacity == 0 ? FIRST_CAPACITY : 2 * mh_caches.capacity;
     struct mh_cache **table = mh_persistent_alloc(
-        &mh_records, (size_t)capacity * sizeof(*table), sizeof(*table));
+        &mh_records, (size_t)capacity * sizeof(struct mh_cache *),
+        sizeof(struct mh_cache *));
     if (table == NULL || mh_caches.count >= MH_OWNER_MAX) {
         return MH_NO_MEMORY;
     }
     if (mh_caches.capacity != 0) {
         memcpy(table, mh_caches.table,
-               (size_t)mh_caches.count * sizeof(*table));
+               (size_t)mh_caches.count * sizeof(struct mh_cache *));
     }
     mh_caches.capacity = capacity;
     // release: pairs with mh_cache_by_id.

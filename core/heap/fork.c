@@ -63,8 +63,8 @@ static bool is_mine(const struct mh_cache *cache) {
     return false;
 }
 
-// A span that a vanished thread was just making or ending: it holds nothing, but
-// its words may be half written.
+// A span that a vanished thread was just making or ending: it holds nothing,
+// but its words may be half written.
 static bool is_unfinished(const struct mh_span *span) {
     uintptr_t base = (uintptr_t)span->base;
     struct mh_arena *arena = mh_arena_of_known(base);

@@ -13,6 +13,9 @@
 #include "mheap/inspect.h"
 #include "mheap/version.h"
 
+// NOLINTBEGIN(bugprone-sizeof-expression): a field may be a pointer, and it is
+// the pointer whose size a reader needs.
+
 #define WHOLE(name, type) \
     { name, 0, sizeof(type), 1, sizeof(type) }
 #define FIELD(name, type, field)                                               \
@@ -177,6 +180,7 @@ static const struct mheap_inspect_field layout[] = {
     FIELD("arena_map", struct mh_arena_map, count),
     FIELD("arena_map", struct mh_arena_map, table),
 };
+// NOLINTEND(bugprone-sizeof-expression)
 
 static const char version[] = MHEAP_VERSION_STRING;
 

@@ -135,14 +135,12 @@ allocate_or_null(std::size_t size, std::size_t align) noexcept {
 
 inline void *get(std::size_t size, std::size_t align) {
     void *p = allocate(size, align);
-    return __builtin_expect(p != nullptr, 1) ? p
-                                             : allocate_or_throw(size, align);
+    return p != nullptr ? p : allocate_or_throw(size, align);
 }
 
 inline void *get_or_null(std::size_t size, std::size_t align) noexcept {
     void *p = allocate(size, align);
-    return __builtin_expect(p != nullptr, 1) ? p
-                                             : allocate_or_null(size, align);
+    return p != nullptr ? p : allocate_or_null(size, align);
 }
 
 } // namespace

@@ -36,7 +36,8 @@ enum mh_status mh_arena_map_init(uintptr_t base, uintptr_t full, uintptr_t near,
     mh_arena_map.bias = bias;
     // Signed, for a bias below address 0: on amd64 the space is centred there.
     intptr_t first = (intptr_t)bias / (intptr_t)MH_ARENA_SIZE;
-    mh_arena_map.known = (uintptr_t)table - (uintptr_t)first * sizeof(*table);
+    mh_arena_map.known =
+        (uintptr_t)table - (uintptr_t)first * sizeof(struct mh_arena *);
     MH_STORE_RELEASE(&mh_arena_map.count, count);
     return MH_OK;
 }
