@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct fake_map *fake_target_map(struct mh_target *target, uint64_t start,
                                  size_t size) {
@@ -99,6 +100,7 @@ enum mh_target_status mh_target_maps(struct mh_target *target,
     for (size_t i = 0; i < target->nmaps; i++) {
         maps[i] = target->maps[i].map;
     }
+    target->lists++;
     *maps_out = maps;
     *nmaps_out = target->nmaps;
     return MH_TARGET_OK;
@@ -133,7 +135,6 @@ enum mh_target_status mh_target_resident(struct mh_target *target,
 }
 
 int mh_target_file(struct mh_target *target, const struct mh_target_map *map) {
-    (void)target;
     (void)map;
-    return -1;
+    return target->file == 0 ? -1 : dup(target->file);
 }

@@ -23,6 +23,8 @@ struct mh_target {
     bool dead;     // mh_target_alive says no
     bool no_pages; // mh_target_pages fails
     uint64_t resident;
+    int file;            // what mh_target_file opens, 0: nothing
+    size_t lists;        // calls of mh_target_maps
     uint64_t reads;      // calls of mh_target_read that succeeded
     bool touched_absent; // a read met a page that nothing backs
     // Called after each successful read; may change bytes.

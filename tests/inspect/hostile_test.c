@@ -240,6 +240,8 @@ static Suite *hostile_suite(void) {
     TCase *lies = tcase_create("lies");
     TCase *random = tcase_create("random");
 
+    tcase_set_timeout(random, 60);
+
     tcase_add_checked_fixture(lies, set_up, tear_down);
     tcase_add_test(lies, an_arena_record_out_of_nowhere_is_a_finding);
     tcase_add_test(lies, shared_memory_is_no_place_for_metadata);

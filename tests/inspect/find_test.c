@@ -1,0 +1,287 @@
+// find_test.c - from a mapped ELF file to the root, also when the file lies.
+//
+// The file is made here: header, one loaded segment, one segment of notes, in
+// both byte orders and word sizes. Its root is the made-up heap's.
+
+#include <check.h>
+#include <elf.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "inspect/root_read.h"
+#include "inspect/view.h"
+#include "tests/inspect/fake_heap.h"
+
+// The file is mapped below everything else; it wants to be at 0x1000.
+#define BINARY UINT64_C(0x00200000)
+#define WANTED UINT64_C(0x00001000)
+
+enum {
+    BINARY_BYTES = 0x4000,
+    NOTES = 0x800, // offset of the notes in the file
+    OTHER_NOTE = 12 + 4 + 16,
+    OUR_NOTE = 12 + 8 + 8,
+};
+
+static struct fake_heap heap;
+static struct mh_view_root roots[MH_VIEW_MAX_ROOTS];
+static size_t nroots;
+
+static void put(size_t offset, size_t width, uint64_t value) {
+    unsigned char *at = fake_target_at(&heap.target, BINARY + offset);
+
+    for (size_t i = 0; i < width; i++) {
+        at[heap.big_endian ? width - 1 - i : i] =
+            (unsigned char)(value >> (8 * i));
+    }
+}
+
+#define PUT(offset, type, field, value) \
+    put((offset) + offsetof(type, field), sizeof(((type *)0)->field), (value))
+
+static void put_header64(void) {
+    PUT(0, Elf64_Ehdr, e_type, ET_DYN);
+    PUT(0, Elf64_Ehdr, e_version, EV_CURRENT);
+    PUT(0, Elf64_Ehdr, e_phoff, sizeof(Elf64_Ehdr));
+    PUT(0, Elf64_Ehdr, e_ehsize, sizeof(Elf64_Ehdr));
+    PUT(0, Elf64_Ehdr, e_phentsize, sizeof(Elf64_Phdr));
+    PUT(0, Elf64_Ehdr, e_phnum, 2);
+    size_t load = sizeof(Elf64_Ehdr), note = load + sizeof(Elf64_Phdr);
+    PUT(load, Elf64_Phdr, p_type, PT_LOAD);
+    PUT(load, Elf64_Phdr, p_vaddr, WANTED);
+    PUT(load, Elf64_Phdr, p_filesz, BINARY_BYTES);
+    PUT(load, Elf64_Phdr, p_memsz, BINARY_BYTES);
+    PUT(note, Elf64_Phdr, p_type, PT_NOTE);
+    PUT(note, Elf64_Phdr, p_offset, NOTES);
+    PUT(note, Elf64_Phdr, p_vaddr, WANTED + NOTES);
+    PUT(note, Elf64_Phdr, p_filesz, OTHER_NOTE + OUR_NOTE);
+}
+
+static void put_header32(void) {
+    PUT(0, Elf32_Ehdr, e_type, ET_DYN);
+    PUT(0, Elf32_Ehdr, e_version, EV_CURRENT);
+    PUT(0, Elf32_Ehdr, e_phoff, sizeof(Elf32_Ehdr));
+    PUT(0, Elf32_Ehdr, e_ehsize, sizeof(Elf32_Ehdr));
+    PUT(0, Elf32_Ehdr, e_phentsize, sizeof(Elf32_Phdr));
+    PUT(0, Elf32_Ehdr, e_phnum, 2);
+    size_t load = sizeof(Elf32_Ehdr), note = load + sizeof(Elf32_Phdr);
+    PUT(load, Elf32_Phdr, p_type, PT_LOAD);
+    PUT(load, Elf32_Phdr, p_vaddr, WANTED);
+    PUT(load, Elf32_Phdr, p_filesz, BINARY_BYTES);
+    PUT(load, Elf32_Phdr, p_memsz, BINARY_BYTES);
+    PUT(note, Elf32_Phdr, p_type, PT_NOTE);
+    PUT(note, Elf32_Phdr, p_offset, NOTES);
+    PUT(note, Elf32_Phdr, p_vaddr, WANTED + NOTES);
+    PUT(note, Elf32_Phdr, p_filesz, OTHER_NOTE + OUR_NOTE);
+}
+
+// Somebody else's note first, then ours.
+static void put_notes(void) {
+    size_t ours = NOTES + OTHER_NOTE, desc = ours + 12 + 8;
+
+    put(NOTES, 4, 4);
+    put(NOTES + 4, 4, 16);
+    put(NOTES + 8, 4, 1);
+    memcpy(fake_target_at(&heap.target, BINARY + NOTES + 12), "GNU", 4);
+    put(ours, 4, 6);
+    put(ours + 4, 4, 8);
+    put(ours + 8, 4, 1);
+    memcpy(fake_target_at(&heap.target, BINARY + ours + 12), "mheap", 6);
+    put(desc, 8, FAKE_ROOT - (BINARY + desc));
+}
+
+// The heap's mappings must come behind the file's; the made-up target keeps
+// them in order of address.
+static void add_binary(void) {
+    struct mh_target *target = &heap.target;
+    struct fake_map *map = fake_target_map(target, BINARY, BINARY_BYTES);
+    struct fake_map binary = *map;
+
+    memmove(&target->maps[1], &target->maps[0],
+            (target->nmaps - 1) * sizeof(binary));
+    binary.map.inode = 5;
+    binary.map.executable = true;
+    strcpy(binary.map.path, "/bin/program");
+    target->maps[0] = binary;
+}
+
+static void make(int form) {
+    unsigned char *ident;
+
+    fake_heap_make(&heap, form % 2 != 0, form / 2 != 0 ? 4 : 8);
+    add_binary();
+    ident = fake_target_at(&heap.target, BINARY);
+    memcpy(ident, ELFMAG, SELFMAG);
+    ident[EI_CLASS] = form / 2 != 0 ? ELFCLASS32 : ELFCLASS64;
+    ident[EI_DATA] = form % 2 != 0 ? ELFDATA2MSB : ELFDATA2LSB;
+    ident[EI_VERSION] = EV_CURRENT;
+    if (form / 2 != 0) {
+        put_header32();
+    } else {
+        put_header64();
+    }
+    put_notes();
+}
+
+static void set_up(void) {
+    make(0);
+}
+
+static void tear_down(void) {
+    fake_heap_free(&heap);
+}
+
+static enum mh_view_status find(void) {
+    return mh_view_find(&heap.target, roots, &nroots);
+}
+
+START_TEST(the_note_leads_to_the_root_in_every_byte_order_and_word_size) {
+    tear_down();
+    make(_i);
+    ck_assert_int_eq(find(), MH_VIEW_OK);
+    ck_assert_uint_eq(nroots, 1);
+    ck_assert_uint_eq(roots[0].address, FAKE_ROOT);
+    ck_assert(roots[0].by_note);
+    ck_assert(roots[0].used);
+    ck_assert_str_eq(roots[0].file, "/bin/program");
+}
+END_TEST
+
+START_TEST(a_view_opens_without_being_told_the_root) {
+    struct mh_view *view;
+
+    ck_assert_int_eq(mh_view_open(&heap.target, NULL, &view), MH_VIEW_OK);
+    ck_assert_uint_eq(view->root.address, FAKE_ROOT);
+    ck_assert_uint_eq(view->nspans, 4);
+    mh_view_close(view);
+}
+END_TEST
+
+START_TEST(a_mapping_that_is_not_executed_is_no_program) {
+    heap.target.maps[0].map.executable = false;
+    ck_assert_int_eq(find(), MH_VIEW_NONE);
+}
+END_TEST
+
+START_TEST(a_note_of_another_name_type_or_size_is_not_ours) {
+    static const struct {
+        size_t offset;
+        uint64_t value;
+    } changes[] = {{0, 7}, {4, 4}, {8, 2}, {12, 'M'}};
+    size_t ours = NOTES + OTHER_NOTE;
+
+    put(ours + changes[_i].offset, _i == 3 ? 1 : 4, changes[_i].value);
+    ck_assert_int_eq(find(), MH_VIEW_NONE);
+    ck_assert_uint_eq(nroots, 0);
+}
+END_TEST
+
+START_TEST(a_note_that_leads_nowhere_is_no_root) {
+    size_t desc = NOTES + OTHER_NOTE + 12 + 8;
+
+    put(desc, 8, UINT64_MAX / 2);
+    ck_assert_int_eq(find(), MH_VIEW_NONE);
+}
+END_TEST
+
+START_TEST(a_root_of_another_major_is_listed_as_newer) {
+    char why[128] = "";
+    struct mh_view_options options = {.why = why, .why_size = sizeof(why)};
+    struct mh_view *view;
+
+    fake_heap_root_put(&heap, offsetof(struct mheap_inspect_root, major), 2, 9);
+    ck_assert_int_eq(find(), MH_VIEW_NEWER);
+    ck_assert_uint_eq(nroots, 1);
+    ck_assert_uint_eq(roots[0].major, 9);
+    ck_assert_int_eq(mh_view_open(&heap.target, &options, &view),
+                     MH_VIEW_NEWER);
+    ck_assert_ptr_nonnull(strstr(why, "9.7"));
+}
+END_TEST
+
+START_TEST(a_note_longer_than_its_segment_ends_the_search) {
+    put(NOTES + 4, 4, UINT32_MAX); // the length of the first descriptor
+    ck_assert_int_eq(find(), MH_VIEW_NONE);
+    put(NOTES, 4, UINT32_MAX);
+    put(NOTES + 4, 4, 16);
+    ck_assert_int_eq(find(), MH_VIEW_NONE);
+}
+END_TEST
+
+START_TEST(a_segment_of_notes_that_is_too_long_or_elsewhere_is_passed_over) {
+    size_t note = sizeof(Elf64_Ehdr) + sizeof(Elf64_Phdr);
+
+    PUT(note, Elf64_Phdr, p_filesz, UINT64_MAX);
+    ck_assert_int_eq(find(), MH_VIEW_NONE);
+    PUT(note, Elf64_Phdr, p_filesz, OTHER_NOTE + OUR_NOTE);
+    PUT(note, Elf64_Phdr, p_vaddr, UINT64_MAX - 8);
+    ck_assert_int_eq(find(), MH_VIEW_NONE);
+}
+END_TEST
+
+static uint64_t state = 2463534242u;
+
+static uint32_t random_number(void) {
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return (uint32_t)(state >> 16);
+}
+
+START_TEST(a_file_with_changed_bytes_is_found_or_not_but_harms_nobody) {
+    static const unsigned char nasty[] = {0, 1, 0x7f, 0x80, 0xff};
+    size_t found = 0, lost = 0;
+
+    for (int round = 0; round < 3000; round++) {
+        tear_down();
+        make(round % 4);
+        size_t changes = 1 + random_number() % 6;
+        for (size_t i = 0; i < changes; i++) {
+            // The headers, or the notes.
+            size_t at = random_number() % 256;
+            at = at < 192 ? at : NOTES + at - 192;
+            *fake_target_at(&heap.target, BINARY + at) =
+                nasty[random_number() % sizeof(nasty)];
+        }
+        found += find() == MH_VIEW_OK;
+        lost += nroots == 0;
+    }
+    ck_assert_uint_gt(found, 100);
+    ck_assert_uint_gt(lost, 100);
+}
+END_TEST
+
+static Suite *find_suite(void) {
+    Suite *suite = suite_create("inspect.find");
+    TCase *notes = tcase_create("notes");
+    TCase *lies = tcase_create("lies");
+
+    tcase_add_checked_fixture(notes, set_up, tear_down);
+    tcase_add_loop_test(
+        notes, the_note_leads_to_the_root_in_every_byte_order_and_word_size, 0,
+        4);
+    tcase_add_test(notes, a_view_opens_without_being_told_the_root);
+    tcase_add_test(notes, a_mapping_that_is_not_executed_is_no_program);
+    tcase_add_loop_test(notes, a_note_of_another_name_type_or_size_is_not_ours,
+                        0, 4);
+    tcase_add_test(notes, a_note_that_leads_nowhere_is_no_root);
+    tcase_add_test(notes, a_root_of_another_major_is_listed_as_newer);
+    suite_add_tcase(suite, notes);
+    tcase_add_checked_fixture(lies, set_up, tear_down);
+    tcase_set_timeout(lies, 60);
+    tcase_add_test(lies, a_note_longer_than_its_segment_ends_the_search);
+    tcase_add_test(
+        lies, a_segment_of_notes_that_is_too_long_or_elsewhere_is_passed_over);
+    tcase_add_test(lies,
+                   a_file_with_changed_bytes_is_found_or_not_but_harms_nobody);
+    suite_add_tcase(suite, lies);
+    return suite;
+}
+
+int main(void) {
+    SRunner *runner = srunner_create(find_suite());
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
