@@ -45,7 +45,7 @@ endfunction()
 
 mheap_program_both(override override_test.c)
 mheap_program_both(override_new override_new_test.cc)
-mheap_program_both(fork fork_test.c)
+mheap_program_both(fork_storm fork_storm_test.c)
 mheap_program_both(thread_exit thread_exit_test.c)
 mheap_program_both(thread_local thread_local_test.cc)
 mheap_program_both(early early_test.c)
@@ -61,7 +61,8 @@ mheap_program_both(dlopen dlopen_test.c
 add_dependencies(dlopen_linked dlopen_plugin dlopen_module)
 
 # Static and stripped: no loader, no symbols, the C library's malloc left out.
-foreach(source early_test.c fork_test.c thread_exit_test.c override_new_test.cc)
+foreach(source early_test.c fork_storm_test.c thread_exit_test.c
+    override_new_test.cc)
     get_filename_component(name ${source} NAME_WE)
     string(REPLACE "_test" "_static" name ${name})
     mheap_program(${name} ${source})

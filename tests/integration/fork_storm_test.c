@@ -1,4 +1,4 @@
-// fork_test.c - forks in the middle of a storm of allocation.
+// fork_storm_test.c - forks in the middle of a storm of allocation.
 //
 // Threads allocate, free each other's objects and end while the main thread
 // forks. Each child goes through what it inherited, allocates, starts threads,
