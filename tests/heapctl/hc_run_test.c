@@ -239,8 +239,8 @@ START_TEST(a_report_says_where_its_figures_come_from) {
     struct mheap_summary of_child = record_of(5000, 1, 1 << 20);
     struct mheap_summary early = record_of(4242, 0, 0);
     static const char *const parts[] = {
-        "webd (pid 4242): killed by signal 9 after 3.25 s; the library's "
-        "record at exit:\n",
+        ("webd (pid 4242): killed by signal 9 after 3.25 s; the library's "
+         "record at exit:\n"),
         "the last live reading, 0.75 s before the end:\n",
         "no mheap was ever seen in it",
         "of process 5000 which it started:\n",
