@@ -122,9 +122,12 @@ static const char *scan_decimal(const char *at, double *number_out) {
 char hc_lower(char c) {
     static const char upper[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
     static const char lower[] = "abcdefghijklmnopqrstuvwxyz";
-    const char *at = c != '\0' ? strchr(upper, c) : NULL;
+    const char *at = strchr(upper, c);
 
-    return at != NULL ? lower[at - upper] : c;
+    if (at == NULL || *at == '\0') {
+        return c;
+    }
+    return lower[at - upper];
 }
 
 // The factor a unit stands for; 0 when it is none.
