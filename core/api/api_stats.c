@@ -109,7 +109,9 @@ static void count_span(struct mh_span *span, void *arg) {
     struct census *census = arg;
     struct mheap_stats *stats = census->stats;
     struct seen seen;
-    if (!look_at(span, &seen)) {
+    bool wanted = census->class_stats == NULL ||
+                  MH_LOAD_RELAXED(&span->size_class) == census->size_class;
+    if (!wanted || !look_at(span, &seen)) {
         return;
     }
     if (census->class_stats != NULL) {

@@ -58,6 +58,21 @@ static const char *pages_wrong(const struct mheap *heap,
                        : say("bytes of pages by use, and all", have, all);
 }
 
+// mheap_check sees the calling thread's caches; the others stand still here.
+static const char *caches_wrong(const struct mheap *heap) {
+    for (uint32_t id = 1; id < mh_caches.count; id++) {
+        struct mh_cache *cache = mh_cache_by_id(id);
+        bool used =
+            cache->state == MH_CACHE_IN_USE || cache->state == MH_CACHE_SIDE;
+        int broken = used && cache->heap == heap ? mh_cache_check(cache) : 0;
+        if (broken != 0) {
+            return say("broken invariant of a cache, and its number",
+                       (uint64_t)broken, id);
+        }
+    }
+    return NULL;
+}
+
 const char *mh_books_wrong(struct mheap *heap) {
     struct mheap_stats stats;
     int broken = mheap_check(heap);
@@ -65,7 +80,10 @@ const char *mh_books_wrong(struct mheap *heap) {
         return say("broken invariant", (uint64_t)broken, 0);
     }
     mheap_stats(heap, &stats);
-    const char *wrong = classes_wrong(heap, &stats);
+    const char *wrong = caches_wrong(heap);
+    if (wrong == NULL) {
+        wrong = classes_wrong(heap, &stats);
+    }
     if (wrong == NULL) {
         wrong = pages_wrong(heap, &stats);
     }

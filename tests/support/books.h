@@ -5,7 +5,8 @@
 
 #include "mheap/mheap.h"
 
-// mh_books_wrong checks a heap that nobody is using: its invariants; that the
+// mh_books_wrong checks a heap that nobody is using: its invariants and those of
+// all its caches; that the
 // slots of every class are used, cached, free or pending; that spans, free and
 // released pages are all pages it has; and the books of core/sys. NULL when all
 // is well, else what is not.
