@@ -10,12 +10,13 @@ void hc_cells_start(struct hc_cells *cells, const struct mh_view *view,
         (struct hc_cells){.view = view, .at = base, .end = end, .cell = cell};
 }
 
+// The bytes two ranges that do meet have in common.
 static uint64_t overlap(uint64_t base, uint64_t bytes, uint64_t from,
                         uint64_t to) {
     uint64_t first = base > from ? base : from;
     uint64_t last = base + bytes < to ? base + bytes : to;
 
-    return first < last ? last - first : 0;
+    return last - first;
 }
 
 // Moves the cursors to what reaches beyond `at`.

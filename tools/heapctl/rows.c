@@ -145,8 +145,9 @@ static bool comes_before(const struct show *show, const void *a,
     return false;
 }
 
-// Merges the sorted halves [0, half) and [half, n) of from into to. Of equals
-// the left one goes first, so that ties stay in the order of addresses.
+// Merges the sorted halves [0, half) and [half, n) of from into to; the second
+// may be missing, and the first be cut by n. Of equals the left one goes first,
+// so that ties stay in the order of addresses.
 static void merge(const struct show *show, const void **from, const void **to,
                   size_t half, size_t n) {
     size_t left = 0, right = half;
@@ -166,8 +167,7 @@ static void sort_rows(const struct show *show, const void **rows,
         for (size_t at = 0; at < n; at += 2 * width) {
             size_t left = n - at;
             size_t size = left < 2 * width ? left : 2 * width;
-            merge(show, rows + at, spare + at, width < size ? width : size,
-                  size);
+            merge(show, rows + at, spare + at, width, size);
         }
         memcpy(rows, spare, n * sizeof(*rows));
     }
