@@ -40,7 +40,7 @@ void *libc_pvalloc(size_t size) __asm__("__libc_pvalloc");
 void libc_free(void *p) __asm__("__libc_free");
 
 static volatile size_t huge = SIZE_MAX; // unseen by the compiler
-static volatile size_t odd = 24; // no power of two
+static volatile size_t odd = 24;        // no power of two
 static size_t page;
 
 // Ours, aligned, as large as asked for, writable to its usable end; then freed.
