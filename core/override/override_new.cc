@@ -23,8 +23,8 @@ extern "C" [[noreturn]] void mh_fatal(const char *text);
 
 // std::__throw_bad_alloc, which both C++ libraries have and neither declares
 // for others.
-extern "C" [[noreturn]] void throw_bad_alloc() __asm__(
-    "_ZSt17__throw_bad_allocv");
+extern "C" [[noreturn]] void
+throw_bad_alloc() __asm__("_ZSt17__throw_bad_allocv");
 
 #if MH_CXX_IS_OPTIONAL
 
