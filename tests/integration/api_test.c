@@ -2,6 +2,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -207,14 +208,15 @@ START_TEST(realloc_keeps_what_fits) {
 
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         p = mheap_realloc(p, sizes[i]);
-        touch(p, sizes[i]);
-        for (size_t at = 1; at < had && at + 1 < sizes[i]; at++) {
+        ck_assert_ptr_nonnull(p);
+        for (size_t at = 0; at < had && at < sizes[i]; at++) {
             ck_assert_uint_eq(p[at], (unsigned char)(at * 13));
         }
+        touch(p, sizes[i]);
         for (size_t at = 0; at < sizes[i]; at++) {
             p[at] = (unsigned char)(at * 13);
         }
-        had = sizes[i] - 1;
+        had = sizes[i];
     }
     ck_assert_ptr_null(mheap_realloc(p, 0));
     ck_assert_uint_eq(mheap_usable_size(p), 0);
@@ -341,6 +343,38 @@ START_TEST(statistics_add_up) {
 }
 END_TEST
 
+static void *use_and_end(void *arg) {
+    void *objects[500];
+    for (size_t i = 0; i < 500; i++) {
+        objects[i] = mheap_malloc(i * 8);
+    }
+    for (size_t i = 0; i < 500; i++) {
+        mheap_free(objects[i]);
+    }
+    return arg;
+}
+
+START_TEST(threads_that_end_leave_nothing) {
+    struct mheap_stats before, after;
+    mheap_free(mheap_malloc(1));
+    mheap_thread_flush();
+    mheap_stats(NULL, &before);
+
+    for (int i = 0; i < 300; i++) {
+        pthread_t thread;
+        ck_assert_int_eq(pthread_create(&thread, NULL, use_and_end, NULL), 0);
+        ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    }
+
+    mheap_thread_flush();
+    mheap_stats(NULL, &after);
+    ck_assert_uint_eq(after.caches, before.caches);
+    ck_assert_uint_eq(after.cached_bytes, before.cached_bytes);
+    ck_assert_uint_eq(after.spans, before.spans);
+    ck_assert_uint_le(after.metadata_bytes, before.metadata_bytes + (1 << 20));
+}
+END_TEST
+
 START_TEST(release_gives_free_pages_back) {
     struct mheap_stats stats;
     char *p = mheap_malloc(32 << 20);
@@ -464,6 +498,7 @@ static Suite *api_suite(void) {
     tcase_add_test(heaps, heaps_run_out_and_come_back);
     tcase_add_test(heaps, pages_are_whole_and_the_programs_own);
     tcase_add_test(heaps, statistics_add_up);
+    tcase_add_test(heaps, threads_that_end_leave_nothing);
     tcase_add_test(heaps, release_gives_free_pages_back);
     suite_add_tcase(suite, heaps);
 

@@ -199,9 +199,14 @@ static void bad_alignments_are_einval(void) {
     REQUIRE(posix_memalign(&out, 64, huge - 63) == ENOMEM);
     REQUIRE(errno == 77 && out == &page);
 
-    void *p = memalign(odd, 8); // rounded up to 32
-    check_object(p, 32, 8);
-    free(p);
+    void *objects[8];
+    for (size_t i = 0; i < 8; i++) {
+        objects[i] = memalign(odd, 8); // rounded up to 32
+        check_object(objects[i], 32, 8);
+    }
+    for (size_t i = 0; i < 8; i++) {
+        free(objects[i]);
+    }
 }
 
 static void free_keeps_errno(void) {
