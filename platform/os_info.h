@@ -51,8 +51,8 @@ void mh_os_publish(const void *root);
 // errno. Failure is ignored: there is nobody to tell.
 void mh_os_write_error(const char *text, size_t size);
 
-// mh_os_abort ends the process as abort() does, without running handlers of
-// the C library that may allocate.
-MH_COLD MH_NORETURN void mh_os_abort(void);
+// mh_os_abort ends the process as abort() does. The program's own handler for
+// that runs first only when run_handler says so: it may allocate.
+MH_COLD MH_NORETURN void mh_os_abort(bool run_handler);
 
 #endif // MHEAP_PLATFORM_OS_INFO_H

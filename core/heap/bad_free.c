@@ -128,14 +128,14 @@ static void say(const struct mh_bad_free *what, bool fatal) {
     mh_sys_say(buffer, text.len);
 }
 
-static void act(const struct mh_bad_free *what) {
+static void act(const struct mh_bad_free *what, bool locks_held) {
     MH_ADD_RELAXED(&bad_frees.count, 1);
     uint64_t wish = mh_option(MH_OPTION_BAD_FREE);
     if (wish != MH_ON_BAD_FREE_COUNT) {
         say(what, wish == MH_ON_BAD_FREE_ABORT);
     }
     if (wish == MH_ON_BAD_FREE_ABORT) {
-        mh_sys_abort();
+        mh_sys_abort(locks_held);
     }
 }
 
@@ -157,7 +157,7 @@ void mh_bad_free(const void *p, const char *function, size_t given_size) {
         handler(&what, MH_LOAD_RELAXED(&bad_frees.context));
         return;
     }
-    act(&what);
+    act(&what, false);
 }
 
 void mh_bad_free_late(const void *p) {
@@ -165,5 +165,5 @@ void mh_bad_free_late(const void *p) {
                                .function = "a free that raced this one",
                                .given_size = SIZE_MAX};
     describe(&what);
-    act(&what);
+    act(&what, true);
 }

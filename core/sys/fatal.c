@@ -16,8 +16,8 @@ void mh_sys_say(const char *text, size_t size) {
     mh_os_write_error(text, size);
 }
 
-void mh_sys_abort(void) {
-    mh_os_abort();
+void mh_sys_abort(bool locks_held) {
+    mh_os_abort(!locks_held);
 }
 
 void mh_fatal(const char *text) {
@@ -28,7 +28,7 @@ void mh_fatal(const char *text) {
     mh_text_str(&message, text);
     buf[message.len] = '\n';
     mh_sys_say(buf, message.len + 1);
-    mh_sys_abort();
+    mh_sys_abort(true);
 }
 
 void mh_check_failed(const char *condition, const char *file, int line) {

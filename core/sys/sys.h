@@ -153,7 +153,8 @@ void mh_sys_say(const char *text, size_t size);
 // mh_fatal writes `mheap: fatal: ` and text and a newline, and aborts.
 MH_COLD MH_NORETURN void mh_fatal(const char *text);
 
-// mh_sys_abort ends the process with SIGABRT.
-MH_COLD MH_NORETURN void mh_sys_abort(void);
+// mh_sys_abort ends the process with SIGABRT. The program's handler for it runs
+// first, unless locks are held that an allocation in it would wait for.
+MH_COLD MH_NORETURN void mh_sys_abort(bool locks_held);
 
 #endif // MHEAP_CORE_SYS_SYS_H

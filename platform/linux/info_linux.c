@@ -192,6 +192,6 @@ void mh_os_write_error(const char *text, size_t size) {
     errno = saved;
 }
 
-void mh_os_abort(void) {
-    mh_posix_abort();
+void mh_os_abort(bool run_handler) {
+    mh_posix_abort(run_handler);
 }

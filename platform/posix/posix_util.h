@@ -128,12 +128,15 @@ static inline void mh_posix_stir(uint64_t seed, unsigned char *buffer,
 }
 
 // mh_posix_abort ends the process by SIGABRT whatever the program did to that
-// signal. A handler of the program's is not run: the caller may hold locks of
-// the heap, and a handler that allocates would then wait for ever.
-static inline MH_NORETURN void mh_posix_abort(void) {
+// signal. A handler of the program's runs first where the caller says that it
+// may: with locks of the heap held, one that allocates would wait for ever.
+static inline MH_NORETURN void mh_posix_abort(bool run_handler) {
     struct sigaction action;
     sigset_t only_abort;
 
+    if (run_handler) {
+        (void)raise(SIGABRT);
+    }
     memset(&action, 0, sizeof(action));
     action.sa_handler = SIG_DFL;
     (void)sigaction(SIGABRT, &action, NULL);

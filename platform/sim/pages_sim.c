@@ -33,7 +33,7 @@ void mh_sim_broken(const char *move, uintptr_t address, const char *what) {
     if (write(STDERR_FILENO, buf, text.len) < 0) {
         _exit(128 + SIGABRT);
     }
-    mh_posix_abort();
+    mh_posix_abort(false);
 }
 
 static unsigned char *leaf_at(uintptr_t page) {

@@ -447,14 +447,14 @@ END_TEST
 
 static void abort_ignored(void) {
     signal(SIGABRT, SIG_IGN);
-    mh_os_abort();
+    mh_os_abort(true);
 }
 
 static void abort_blocked(void) {
     sigset_t set;
     sigfillset(&set);
     sigprocmask(SIG_SETMASK, &set, NULL);
-    mh_os_abort();
+    mh_os_abort(true);
 }
 
 static void on_abort(int number) {
@@ -464,12 +464,27 @@ static void on_abort(int number) {
 
 static void abort_handled(void) {
     signal(SIGABRT, on_abort);
-    mh_os_abort();
+    mh_os_abort(false);
+}
+
+static void say_so(int number) {
+    (void)number;
+    mh_os_write_error("the handler ran", 15);
+}
+
+static void abort_after_the_handler(void) {
+    signal(SIGABRT, say_so);
+    mh_os_abort(true);
 }
 
 START_TEST(abort_ends_the_process_whatever_it_did_to_the_signal) {
     void (*const acts[])(void) = {abort_ignored, abort_blocked, abort_handled};
     mh_expect_fatal(acts[_i], "");
+}
+END_TEST
+
+START_TEST(abort_runs_the_programs_handler_where_it_may) {
+    mh_expect_fatal(abort_after_the_handler, "the handler ran");
 }
 END_TEST
 
@@ -518,6 +533,7 @@ int main(void) {
     tcase_add_test(world, a_closed_standard_error_is_nobodys_problem);
     tcase_add_loop_test(
         world, abort_ends_the_process_whatever_it_did_to_the_signal, 0, 3);
+    tcase_add_test(world, abort_runs_the_programs_handler_where_it_may);
     suite_add_tcase(suite, world);
     return mh_test_main(suite);
 }
