@@ -108,7 +108,7 @@ static void count_small(struct mheap_stats *stats, const struct seen *seen) {
 static void count_span(struct mh_span *span, void *arg) {
     struct census *census = arg;
     struct mheap_stats *stats = census->stats;
-    struct seen seen;
+    struct seen seen = {.base = 0};
     bool wanted = census->class_stats == NULL ||
                   MH_LOAD_RELAXED(&span->size_class) == census->size_class;
     if (!wanted || !look_at(span, &seen)) {

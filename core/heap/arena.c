@@ -287,6 +287,15 @@ void mh_span_set_owner(struct mh_span *span, uint32_t owner) {
     end_change(seq);
 }
 
+void mh_span_resize(struct mh_span *span, size_t npages, size_t size) {
+    struct mh_arena *arena = mh_arena_of_known((uintptr_t)span->base);
+    uint32_t *seq = seq_of(span, arena);
+    begin_change(seq);
+    MH_STORE_RELAXED(&span->npages, (uint32_t)npages);
+    MH_STORE_RELAXED(&span->large_size, size);
+    end_change(seq);
+}
+
 void mh_arenas_repair_seq(void) {
     for (uint64_t a = 0; a < mh_arenas.count; a++) {
         uint32_t *seq = mh_arenas.table[a]->seq;

@@ -96,8 +96,7 @@ bool mh_large_resize(struct mh_span *span, size_t size) {
     if (npages > UINT32_MAX || (npages > old && !grow(heap, span, npages))) {
         return false;
     }
-    MH_STORE_RELAXED(&span->npages, (uint32_t)npages);
-    MH_STORE_RELAXED(&span->large_size, size);
+    mh_span_resize(span, npages, size);
     if (npages < old) {
         uintptr_t tail = (uintptr_t)span->base + (npages << MH_PAGE_SHIFT);
         mh_heap_free_pages(heap, tail, old - npages);
