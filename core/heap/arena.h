@@ -140,8 +140,8 @@ void mh_span_publish(struct mh_span *span, enum mh_span_state state,
 void mh_span_retire(struct mh_span *span);
 void mh_span_set_owner(struct mh_span *span, uint32_t owner);
 
-// mh_span_resize changes the length of a large span where it is. Caller owns the
-// object.
+// mh_span_resize changes the length of a large span where it is. Caller owns
+// the object.
 void mh_span_resize(struct mh_span *span, size_t npages, size_t size);
 
 // mh_arenas_repair_seq makes all sequence numbers even, where threads that
