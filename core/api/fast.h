@@ -38,13 +38,16 @@ static MH_ALWAYS_INLINE void mh_mark_live(const struct mh_cache *cache,
 
 // mh_bin_pop takes the slot on top of a bin and marks it live; NULL when the
 // bin is empty.
-static MH_ALWAYS_INLINE void *mh_bin_pop(struct mh_cache *cache,
-                                         struct mh_bin *bin) {
+static MH_ALWAYS_INLINE void *mh_bin_pop(struct mh_bin *bin) {
     void **top = bin->top;
     void *slot = *top;
     if (MH_LIKELY(slot != NULL)) {
         MH_STORE_RELAXED(&bin->top, top - 1);
-        mh_mark_live(cache, (uintptr_t)slot);
+#if MH_CHECKS
+        struct mh_pair *pair = *mh_bin_pair(top);
+        uint64_t bit = mh_pair_bit_number((uintptr_t)slot);
+        MH_STORE_RELAXED(&pair->live, mh_bit_with(pair->live, bit));
+#endif
     }
     return slot;
 }
@@ -63,7 +66,7 @@ static MH_ALWAYS_INLINE void *mh_fast_malloc(size_t size) {
     }
     struct mh_cache *cache = mh_tls_get();
     size_t span_class = cache->span_class[(size + 15) / 16];
-    void *slot = mh_bin_pop(cache, mh_bin_of(cache, span_class));
+    void *slot = mh_bin_pop(mh_bin_of(cache, span_class));
     return MH_LIKELY(slot != NULL) ? slot : mh_malloc_slow(size);
 }
 
@@ -101,6 +104,7 @@ static MH_ALWAYS_INLINE void mh_fast_free(void *p, const char *function) {
         return;
     }
     MH_STORE_RELAXED(&pair->live, live);
+    *mh_bin_pair(top + 1) = pair;
 #endif
     top[1] = p;
     MH_STORE_RELAXED(&bin->top, top + 1);

@@ -58,7 +58,7 @@ void *mh_malloc_medium(size_t size) {
     if (MH_UNLIKELY(size > MH_SMALL_MAX || cache->id == MH_OWNER_NOBODY)) {
         return mh_malloc_slow(size);
     }
-    void *slot = mh_bin_pop(cache, &cache->bins[mh_size_class(size)]);
+    void *slot = mh_bin_pop(&cache->bins[mh_size_class(size)]);
     return MH_LIKELY(slot != NULL) ? slot : mh_malloc_slow(size);
 }
 

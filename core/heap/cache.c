@@ -184,6 +184,10 @@ static uint32_t refill(struct mh_cache *cache, unsigned size_class,
     }
     uint32_t n = span->nfree < max ? span->nfree : max;
     mh_span_take(span, n, bottom + 1 + n);
+    struct mh_arena *arena = mh_arena_of_known((uintptr_t)span->base);
+    for (uint32_t i = 1; i <= n; i++) {
+        *mh_bin_pair(bottom + i) = mh_arena_pair(arena, (uintptr_t)bottom[i]);
+    }
     MH_STORE_RELAXED(&bin->top, bottom + n);
     struct mh_bin_count *count = &cache->counts[size_class];
     MH_STORE_RELAXED(&count->taken, count->taken + n);
@@ -256,6 +260,8 @@ static void flush_bin(struct mh_cache *cache, unsigned size_class, size_t n) {
     size_t fill = mh_bin_fill(cache, size_class);
     give_slots(cache, bottom + 1, n);
     memmove(bottom + 1, bottom + 1 + n, (fill - n) * sizeof(void *));
+    memmove(mh_bin_pair(bottom + 1), mh_bin_pair(bottom + 1 + n),
+            (fill - n) * sizeof(struct mh_pair *));
     MH_STORE_RELAXED(&bin->top, bottom + (fill - n));
     struct mh_bin_count *count = &cache->counts[size_class];
     MH_STORE_RELAXED(&count->given, count->given + n);
@@ -273,7 +279,7 @@ void mh_cache_push_slow(struct mh_cache *cache, unsigned size_class,
         give_slots(cache, &slot, 1);
         return;
     }
-    bin->top[1] = slot;
+    mh_bin_put(bin->top + 1, slot);
     MH_STORE_RELAXED(&bin->top, bin->top + 1);
 }
 

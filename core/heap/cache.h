@@ -102,6 +102,9 @@ struct mh_cache {
     // words as the class's capacity. On pages of their own: a thread that uses
     // few classes touches few of them.
     MH_ALIGNED(MH_CACHE_LINE) void *slots[MH_CACHE_WORDS];
+    // Beside every slot the pair its live bit is in, so that malloc need not
+    // look for it: free, or the refill, had it in hand.
+    struct mh_pair *pairs[MH_CACHE_WORDS];
 };
 
 // The first word of a class's array; mh_bin_words[class] are its capacity.
@@ -139,6 +142,20 @@ static inline void **mh_bin_bottom(struct mh_cache *cache,
 static inline size_t mh_bin_fill(struct mh_cache *cache, unsigned size_class) {
     return (size_t)(cache->bins[size_class].top -
                     mh_bin_bottom(cache, size_class));
+}
+
+// mh_bin_pair is where the pair of the slot at a place of a bin is kept.
+static MH_ALWAYS_INLINE struct mh_pair **mh_bin_pair(void **place) {
+    return (struct mh_pair **)(place + (offsetof(struct mh_cache, pairs) -
+                                        offsetof(struct mh_cache, slots)) /
+                                           sizeof(void *));
+}
+
+// mh_bin_put writes a slot and its pair to a place of a bin.
+static inline void mh_bin_put(void **place, void *slot) {
+    uintptr_t at = (uintptr_t)slot;
+    *place = slot;
+    *mh_bin_pair(place) = mh_arena_pair(mh_arena_of_known(at), at);
 }
 
 // mh_cache_of_thread returns the calling thread's cache of a heap, making one
@@ -183,7 +200,7 @@ static inline void mh_cache_push(struct mh_cache *cache, unsigned size_class,
         mh_cache_push_slow(cache, size_class, slot);
         return;
     }
-    bin->top[1] = slot;
+    mh_bin_put(bin->top + 1, slot);
     MH_STORE_RELAXED(&bin->top, bin->top + 1);
 }
 
