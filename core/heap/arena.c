@@ -189,6 +189,7 @@ struct mh_span *mh_arena_new_span(uintptr_t base, size_t npages) {
     struct mh_span *span = &arena->spans[index];
     clear_span(span);
     MH_STORE_RELAXED(&span->base, base);
+    span->slots_base = base;
     MH_STORE_RELAXED(&span->npages, (uint32_t)npages);
     MH_STORE_RELAXED(&span->birth, birth);
     MH_STORE_RELAXED(&span->arena_index, (uint16_t)index);

@@ -81,15 +81,22 @@ static void release_idle(struct mh_cache *cache, struct mh_span *span) {
     mh_heap_free_span(span, cache);
 }
 
-void mh_cache_settle(struct mh_cache *cache, struct mh_span *span) {
-    if (cache->current[span->size_class] == span || span->nfree == 0) {
+// What mh_cache_settle does, for a caller who knows the class: only the line a
+// flush has just written is looked at.
+static void settle(struct mh_cache *cache, struct mh_span *span,
+                   unsigned size_class) {
+    if (cache->current[size_class] == span || span->nfree == 0) {
         return;
     }
-    if (mh_span_is_idle(span)) {
+    if (span->nfree == mh_classes[size_class].nslots) {
         release_idle(cache, span);
     } else if (span->list == MH_LIST_NONE) {
         list_partial(cache, span);
     }
+}
+
+void mh_cache_settle(struct mh_cache *cache, struct mh_span *span) {
+    settle(cache, span, span->size_class);
 }
 
 void mh_cache_adopt_locked(struct mh_cache *cache, struct mh_central *central,
@@ -210,13 +217,14 @@ void *mh_cache_alloc_slow(struct mh_cache *cache, unsigned size_class) {
     return slot;
 }
 
-// Gives slots of a bin back to the span of the first, for as long as they lie
-// in it; the number of them. Objects freed in order come in long runs.
+// Gives slots of one class back to the span of the first, for as long as they
+// lie in it; the number of them. Objects freed in order come in long runs.
 static size_t give_run(struct mh_cache *cache, struct mh_span *span,
-                       void **slots, size_t n) {
-    uintptr_t base = (uintptr_t)span->base;
-    uintptr_t bytes = (uintptr_t)span->npages << MH_PAGE_SHIFT;
-    uint64_t magic = span->magic;
+                       unsigned size_class, void **slots, size_t n) {
+    const struct mh_class_info *info = &mh_classes[size_class];
+    uintptr_t base = (uintptr_t)span->slots_base;
+    uintptr_t bytes = (uintptr_t)info->npages << MH_PAGE_SHIFT;
+    uint64_t magic = info->magic;
     unsigned words = span->free_words;
     size_t i = 0;
     for (; i < n && (uintptr_t)slots[i] - base < bytes; i++) {
@@ -228,28 +236,30 @@ static size_t give_run(struct mh_cache *cache, struct mh_span *span,
     }
     span->free_words = (uint16_t)words;
     MH_STORE_RELAXED(&span->nfree, span->nfree + (uint32_t)i);
-    mh_cache_settle(cache, span);
+    settle(cache, span, size_class);
     return i;
 }
 
-static struct mh_span *span_of(void *slot) {
-    uintptr_t at = (uintptr_t)slot;
-    return mh_arena_span(mh_arena_of_known(at), at);
-}
-
 // Gives n slots of one class back. Objects freed in random order come from as
-// many spans: all of them are looked up, and on their way to the cache, before
-// the first is written.
-static void give_slots(struct mh_cache *cache, void **slots, size_t n) {
+// many spans: all of them are looked up, and on their way to the processor's
+// cache, before the first is written.
+static void give_slots(struct mh_cache *cache, unsigned size_class,
+                       void **slots, size_t n) {
     struct mh_span *spans[MH_CLASS_MAX_CACHED];
+    struct mh_span *span = NULL;
+    uintptr_t page = 0; // of the slot before; no slot lies in page 0
     MH_ASSERT(n <= MH_CLASS_MAX_CACHED);
     for (size_t i = 0; i < n; i++) {
-        spans[i] = span_of(slots[i]);
-        MH_PREFETCH(&spans[i]->base);
-        MH_PREFETCH_WRITE(&spans[i]->nfree);
+        uintptr_t at = (uintptr_t)slots[i];
+        if (at >> MH_PAGE_SHIFT != page) {
+            page = at >> MH_PAGE_SHIFT;
+            span = mh_arena_span(mh_arena_of_known(at), at);
+            MH_PREFETCH_WRITE(&span->nfree);
+        }
+        spans[i] = span;
     }
     for (size_t i = 0; i < n;) {
-        i += give_run(cache, spans[i], slots + i, n - i);
+        i += give_run(cache, spans[i], size_class, slots + i, n - i);
     }
 }
 
@@ -258,7 +268,7 @@ static void flush_bin(struct mh_cache *cache, unsigned size_class, size_t n) {
     struct mh_bin *bin = &cache->bins[size_class];
     void **bottom = mh_bin_bottom(cache, size_class);
     size_t fill = mh_bin_fill(cache, size_class);
-    give_slots(cache, bottom + 1, n);
+    give_slots(cache, size_class, bottom + 1, n);
     memmove(bottom + 1, bottom + 1 + n, (fill - n) * sizeof(void *));
     memmove(mh_bin_pair(bottom + 1), mh_bin_pair(bottom + 1 + n),
             (fill - n) * sizeof(struct mh_pair *));
@@ -276,7 +286,7 @@ void mh_cache_push_slow(struct mh_cache *cache, unsigned size_class,
         flush_bin(cache, size_class, fill - fill / 2);
     }
     if (bin->top == bin->limit) { // a limit of 0: nothing may be kept
-        give_slots(cache, &slot, 1);
+        give_slots(cache, size_class, &slot, 1);
         return;
     }
     mh_bin_put(bin->top + 1, slot);

@@ -99,11 +99,12 @@ struct mh_span {
     uint16_t free_words;                      // (o) bit i: free[i] != 0
     uint8_t list;                             // (o) enum mh_span_list
     uint8_t unused;                           // 0
-    uint64_t free[MH_SPAN_FREE_WORDS];        // (o)
-    struct mh_span *next;                     // (o) all spans of the owner
-    struct mh_span *prev;                     // (o)
-    struct mh_span *list_next;                // (o) the list above
-    struct mh_span *list_prev;                // (o)
+    uint64_t slots_base;               // (c) base again, for the same reason
+    uint64_t free[MH_SPAN_FREE_WORDS]; // (o)
+    struct mh_span *next;              // (o) all spans of the owner
+    struct mh_span *prev;              // (o)
+    struct mh_span *list_next;         // (o) the list above
+    struct mh_span *list_prev;         // (o)
 };
 
 static inline uint64_t mh_owner_word(uint32_t owner, bool told) {
