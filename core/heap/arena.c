@@ -11,8 +11,6 @@
 #include "core/meta/layout.h"
 #include "core/sys/sys.h"
 
-#define ARENA_PIECE ((size_t)1 << 20) // the least that is reserved at a time
-
 enum {
     FEW_ARENAS = 4096,    // the window where a full map cannot be had
     FIRST_CAPACITY = 128, // of the table of arenas
@@ -27,18 +25,54 @@ MH_STATIC_ASSERT(MH_ARENA_PAGES <= UINT16_MAX + 1,
 MH_STATIC_ASSERT(sizeof(struct mh_span) % MH_CACHE_LINE == 0,
                  "span records keep their lines apart");
 
-// The address layout and the map, once.
+// A reservation that waits to be used: the first one, which says where the map
+// is wanted, or one that was of no use and that the system did not take back.
+static struct {
+    uintptr_t base;
+    size_t size; // 0: none
+} kept;          // (l) of mh_arenas
+
+static uintptr_t take_addresses_locked(size_t size, size_t align,
+                                       size_t *size_out) {
+    if (kept.size >= size && kept.base % align == 0) {
+        *size_out = kept.size;
+        kept.size = 0;
+        return kept.base;
+    }
+    *size_out = size;
+    return (uintptr_t)mh_hints_reserve(&hints, size, align, MH_FOR_HEAP);
+}
+
+static void keep_addresses_locked(uintptr_t base, size_t size) {
+    kept.base = base;
+    kept.size = size;
+}
+
+// The address layout and the map, once. A window, where there is no room for
+// all of the map, lies around the first reservation, for hints need not be
+// heeded.
 static enum mh_status init_locked(void) {
     if (mh_arena_map.count != 0) {
         return MH_OK;
     }
     const struct mh_layout *layout = mh_layout_own();
     MH_CHECK(layout->arena_shift == MH_ARENA_SHIFT);
-    mh_hints_init(&hints, layout);
+    if (hints.layout == NULL) {
+        mh_hints_init(&hints, layout);
+    }
+    size_t size = 0;
+    uintptr_t first =
+        take_addresses_locked(MH_ARENA_SIZE, MH_ARENA_SIZE, &size);
+    if (first == 0) {
+        first = take_addresses_locked(MH_ARENA_PIECE, MH_ARENA_PIECE, &size);
+    }
+    if (first == 0) {
+        return MH_NO_MEMORY;
+    }
+    keep_addresses_locked(first, size);
     uintptr_t full = (uintptr_t)layout->l2_entries << layout->l1_bits;
     uintptr_t few = full < FEW_ARENAS ? full : FEW_ARENAS;
-    uintptr_t near = (uintptr_t)mh_layout_hint(layout, 0);
-    return mh_arena_map_init((uintptr_t)layout->base, full, near, few);
+    return mh_arena_map_init((uintptr_t)layout->base, full, first, few);
 }
 
 // Makes room for one more arena in the table.
@@ -103,19 +137,26 @@ static enum mh_status make_arenas_locked(uintptr_t base, size_t size) {
     return MH_OK;
 }
 
-static void *reserve_locked(size_t size, size_t align) {
-    void *base = mh_hints_reserve(&hints, size, align, MH_FOR_HEAP);
-    if (base == NULL) {
+static void *reserve_locked(size_t size, size_t align, size_t *size_out) {
+    struct mh_hints before = hints;
+    uintptr_t base = take_addresses_locked(size, align, size_out);
+    if (base == 0) {
         return NULL;
     }
-    if (make_arenas_locked((uintptr_t)base, size) != MH_OK) {
-        struct mh_split was = {.reserved = size};
-        // Where the system does not take it back it stays booked as Reserved.
-        enum mh_status status = mh_sys_free(base, size, was, MH_FOR_HEAP);
-        (void)status;
-        return NULL;
+    if (make_arenas_locked(base, *size_out) == MH_OK) {
+        return (void *)base;
     }
-    return base;
+    struct mh_split was = {.reserved = *size_out};
+    bool freed =
+        mh_sys_free((void *)base, *size_out, was, MH_FOR_HEAP) == MH_OK;
+    if (freed || !mh_arena_map_covers(base)) {
+        // The next try begins where this one did: otherwise a program that goes
+        // on asking while memory is short would use up the addresses.
+        hints = before;
+    } else {
+        keep_addresses_locked(base, *size_out);
+    }
+    return NULL;
 }
 
 enum mh_status mh_arenas_init(void) {
@@ -129,17 +170,14 @@ enum mh_status mh_arenas_init(void) {
 // short (ulimit -v, 39-bit systems) a whole arena may be more than there is.
 void *mh_arenas_reserve(size_t size, size_t least, size_t *size_out) {
     size_t whole = mh_align_up(size, MH_ARENA_SIZE);
-    size_t piece = mh_align_up(least, ARENA_PIECE);
+    size_t piece = mh_align_up(least, MH_ARENA_PIECE);
     if (whole < size || piece < least) {
         return NULL; // more than addresses can say
     }
     mh_lock(&mh_arenas.lock);
-    void *base = NULL;
-    base = reserve_locked(whole, MH_ARENA_SIZE);
-    *size_out = whole;
+    void *base = reserve_locked(whole, MH_ARENA_SIZE, size_out);
     if (base == NULL && piece < whole) {
-        base = reserve_locked(piece, ARENA_PIECE);
-        *size_out = piece;
+        base = reserve_locked(piece, MH_ARENA_PIECE, size_out);
     }
     mh_unlock(&mh_arenas.lock);
     return base;
