@@ -235,6 +235,7 @@ size_t mheap_release(void) {
     mheap_thread_flush();
     uint32_t count = MH_LOAD_ACQUIRE(&mh_heaps.count);
     for (uint32_t i = 0; i < count; i++) {
+        mh_cache_flush_side(mh_heap_by_id(i));
         done += mh_heap_release(mh_heap_by_id(i));
     }
     errno = saved;

@@ -17,6 +17,9 @@
 #include "core/page/arena_map.h"
 #include "core/sys/lock.h"
 
+// The least that is reserved at a time, and what reservations are multiples of.
+#define MH_ARENA_PIECE ((uintptr_t)1 << 20)
+
 #define MH_PAIR_SHIFT  10 // a pair word stands for 1 KiB of heap
 #define MH_ARENA_PAIRS (MH_ARENA_SIZE >> MH_PAIR_SHIFT)
 #define MH_CLASS_BITS  8 // low bits of a page word

@@ -224,6 +224,10 @@ void mh_cache_flush(struct mh_cache *cache);
 // side locks of their heaps, one at a time.
 void mh_cache_flush_thread(void);
 
+// mh_cache_flush_side flushes a heap's side cache, if it has one, which nobody
+// else does. Takes the side lock.
+void mh_cache_flush_side(struct mheap *heap);
+
 // mh_cache_retire ends the cache: everything goes to the central lists and to
 // the heap, and the record can be used by another thread. Takes
 // the heap's side lock.

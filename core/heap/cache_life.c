@@ -253,6 +253,14 @@ struct mh_cache *mh_cache_of_owner(uint32_t owner) {
     return NULL;
 }
 
+void mh_cache_flush_side(struct mheap *heap) {
+    mh_lock(&heap->side_lock);
+    if (heap->side != NULL) {
+        mh_cache_flush(heap->side);
+    }
+    mh_unlock(&heap->side_lock);
+}
+
 struct mh_cache *mh_cache_side_locked(struct mheap *heap) {
     if (heap->side == NULL) {
         heap->side = open_cache(heap, MH_CACHE_SIDE);

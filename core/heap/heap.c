@@ -329,6 +329,26 @@ static size_t release_unit(void) {
     return page <= MH_PAGE_SIZE ? 1 : page >> MH_PAGE_SHIFT;
 }
 
+// Gives one run back. A call that covers two reservations can fail when half of
+// it is done, where systems take reservations one by one; a call per piece
+// cannot.
+static size_t release_run_locked(struct mheap *heap, uintptr_t base,
+                                 size_t npages) {
+    uintptr_t end = base + bytes_of(npages);
+    size_t done = 0;
+    while (base < end) {
+        uintptr_t border = mh_align_up(base + 1, MH_ARENA_PIECE);
+        bool whole = mh_sys_facts()->partial_free || border > end;
+        size_t size = (whole ? end : border) - base;
+        if (mh_sys_unused((void *)base, size, MH_FOR_HEAP) == MH_OK) {
+            mh_palloc_mark_released(&heap->pages, base, size >> MH_PAGE_SHIFT);
+            done += size;
+        }
+        base += size;
+    }
+    return done;
+}
+
 size_t mh_heap_release_locked(struct mheap *heap) {
     size_t done = 0;
     size_t npages = 0;
@@ -339,11 +359,7 @@ size_t mh_heap_release_locked(struct mheap *heap) {
         if (base == 0) {
             break;
         }
-        if (mh_sys_unused((void *)base, bytes_of(npages), MH_FOR_HEAP) ==
-            MH_OK) {
-            mh_palloc_mark_released(&heap->pages, base, npages);
-            done += bytes_of(npages);
-        }
+        done += release_run_locked(heap, base, npages);
         below = base;
     }
     MH_ADD_RELAXED(&heap->counts.released_bytes, done);
