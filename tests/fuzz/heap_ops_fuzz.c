@@ -81,6 +81,7 @@ struct object {
     uint64_t tag;
     unsigned heap;
     bool manual;
+    size_t align; // as it was asked for
 };
 
 // A thread that does what it is asked.
@@ -254,7 +255,7 @@ static void note_alloc(struct object *o, void *p, size_t size, unsigned heap) {
                     other->p + other->size <= begin);
         }
     }
-    *o = (struct object){begin, size, ++next_tag, heap, false};
+    *o = (struct object){begin, size, ++next_tag, heap, false, 1};
     mh_pattern_fill(p, size, o->tag);
 }
 
@@ -307,6 +308,7 @@ static void do_aligned(const struct op *op) {
         void *p = mheap_aligned_alloc_in(heaps[heap], align, size);
         REQUIRE((uintptr_t)p % align == 0);
         note_alloc(o, p, size, heap);
+        o->align = align;
     }
 }
 
@@ -362,13 +364,9 @@ static void do_free_sized(const struct op *op) {
     if (o == NULL || o->manual) {
         return;
     }
-    // Only what malloc gave has the class of its size.
-    if (mheap_usable_size(o->p) == mheap_good_size(o->size)) {
-        mheap_free_sized(o->p, o->size);
-        note_free(o);
-    } else {
-        drop(o);
-    }
+    require_contents(o, o->size);
+    mheap_free_aligned_sized(o->p, o->align, o->size);
+    note_free(o);
 }
 
 // far_malloc: a: size, b: heap, c: actor.
@@ -458,7 +456,7 @@ static void do_pages(const struct op *op) {
     }
     REQUIRE((uintptr_t)p % MH_PAGE_SIZE == 0);
     REQUIRE(mheap_usable_size(p) == 0);
-    *o = (struct object){p, npages << MH_PAGE_SHIFT, ++next_tag, heap, true};
+    *o = (struct object){p, npages << MH_PAGE_SHIFT, ++next_tag, heap, true, 1};
     for (size_t i = 0; i < NOBJECTS; i++) {
         const struct object *other = &objects[i];
         REQUIRE(other == o || other->p == NULL || p + o->size <= other->p ||

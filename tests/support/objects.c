@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-enum { ALL_BYTES = 4096, STEP = 4096 }; // larger objects: a word every STEP
+// Larger objects: a word in every page, and in every sixteenth of huge ones.
+enum { ALL_BYTES = 4096, STEP = 4096, HUGE = 1 << 20, HUGE_STEP = 1 << 16 };
 
 uint64_t mh_random(uint64_t *state) {
     *state += UINT64_C(0x9e3779b97f4a7c15);
@@ -35,7 +36,7 @@ static size_t next_offset(size_t offset, size_t size) {
         return offset + 8;
     }
     size_t last = (size & ~(size_t)7) - 8;
-    size_t next = offset + STEP;
+    size_t next = offset + (size < HUGE ? STEP : HUGE_STEP);
     return offset < last && next > last ? last : next;
 }
 
