@@ -240,23 +240,23 @@ static size_t give_run(struct mh_cache *cache, struct mh_span *span,
     return i;
 }
 
+static bool same_page(uintptr_t a, uintptr_t b) {
+    return a >> MH_PAGE_SHIFT == b >> MH_PAGE_SHIFT;
+}
+
 // Gives n slots of one class back. Objects freed in random order come from as
 // many spans: all of them are looked up, and on their way to the processor's
 // cache, before the first is written.
 static void give_slots(struct mh_cache *cache, unsigned size_class,
                        void **slots, size_t n) {
     struct mh_span *spans[MH_CLASS_MAX_CACHED];
-    struct mh_span *span = NULL;
-    uintptr_t page = 0; // of the slot before; no slot lies in page 0
     MH_ASSERT(n <= MH_CLASS_MAX_CACHED);
     for (size_t i = 0; i < n; i++) {
         uintptr_t at = (uintptr_t)slots[i];
-        if (at >> MH_PAGE_SHIFT != page) {
-            page = at >> MH_PAGE_SHIFT;
-            span = mh_arena_span(mh_arena_of_known(at), at);
-            MH_PREFETCH_WRITE(&span->nfree);
-        }
-        spans[i] = span;
+        bool near = i != 0 && same_page(at, (uintptr_t)slots[i - 1]);
+        spans[i] =
+            near ? spans[i - 1] : mh_arena_span(mh_arena_of_known(at), at);
+        MH_PREFETCH_WRITE(&spans[i]->nfree);
     }
     for (size_t i = 0; i < n;) {
         i += give_run(cache, spans[i], size_class, slots + i, n - i);
