@@ -47,9 +47,12 @@ const char *hc_format_signed_bytes(char text[HC_UNIT_TEXT], int64_t bytes,
     uint64_t size = bytes < 0 ? 0 - (uint64_t)bytes : (uint64_t)bytes;
 
     text[0] = bytes < 0 ? '-' : '+';
+    // The longest size in words or digits leaves room for the sign.
     char rest[HC_UNIT_TEXT];
-    (void)snprintf(text + 1, HC_UNIT_TEXT - 1, "%s",
-                   hc_format_bytes(rest, size, exact));
+    size_t length = strlen(hc_format_bytes(rest, size, exact));
+    length = length < HC_UNIT_TEXT - 2 ? length : HC_UNIT_TEXT - 2;
+    memcpy(text + 1, rest, length);
+    text[1 + length] = '\0';
     return bytes == 0 ? text + 1 : text;
 }
 
