@@ -45,9 +45,9 @@ void mh_bad_free_set_handler(void (*handler)(const struct mh_bad_free *what,
 // tells where the stack ends, and a guess is all the word needs.
 static bool is_on_stack(uintptr_t address) {
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-    uintptr_t above = (uintptr_t)8 << 20;
-    uintptr_t below = (uintptr_t)64 << 10;
-    return address + below >= here && address - here <= above;
+    uintptr_t above = (uintptr_t)8 << 20;  // callers' frames
+    uintptr_t below = (uintptr_t)64 << 10; // frames that have returned
+    return address - (here - below) <= above + below;
 }
 
 // What a pointer is that lies in a span of slots.
