@@ -74,20 +74,29 @@ static struct mheap *open_heap_locked(const char *name) {
     return heap;
 }
 
-// What the process sets up once, before the first heap exists. A system that
-// refuses to run a hook gets a heap all the same: threads then leave their
-// caches behind, or a fork in a storm is as unsafe as it was.
+// What must be there before any thread has a cache, and cannot call malloc. A
+// system that refuses the hook gets a heap all the same: threads then are
+// served without caches.
+static void init_threads_locked(void) {
+    static bool done;
+    if (!done) {
+        done = true;
+        mh_options_read();
+        enum mh_status exits = mh_cache_init_exit();
+        (void)exits;
+    }
+}
+
+// What may call malloc, and so waits until there is a heap. Where forks cannot
+// be hooked, one in a storm is as unsafe as it was.
 static void init_process(void) {
-    mh_options_read();
     mh_root_publish();
-    enum mh_status exits = mh_cache_init_exit();
     enum mh_status forks = mh_fork_init();
-    (void)exits;
     (void)forks;
 }
 
 struct mheap *mh_heap_default(void) {
-    // acquire: pairs with the release in make_record_locked.
+    // acquire: pairs with the release in open_heap_locked.
     struct mheap *heap = MH_LOAD_ACQUIRE(&mh_heaps.table[0]);
     if (MH_LIKELY(heap != NULL &&
                   MH_LOAD_ACQUIRE(&heap->state) == MH_HEAP_LIVE)) {
@@ -97,13 +106,14 @@ struct mheap *mh_heap_default(void) {
     mh_lock(&mh_heaps.lock);
     heap = mh_heaps.table[0];
     if (heap == NULL && mh_arenas_init() == MH_OK) {
+        init_threads_locked();
         heap = open_heap_locked("default");
         made = heap != NULL;
     }
     mh_unlock(&mh_heaps.lock);
     if (made) {
         // Without the lock: registering may call malloc, which comes back here
-        // and finds the heap.
+        // and finds the heap. Other threads may use it already.
         init_process();
     }
     return heap;
