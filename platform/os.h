@@ -63,8 +63,9 @@ MH_NODISCARD struct mh_os_err mh_os_free(void *base, size_t size);
 
 // mh_os_move moves the pages of [from, from + size) to [to, to + size) without
 // copying: both ranges are Ready before and after, from then reads as zero.
-// Where can_move is false it fails and moves nothing. Each call may cost one
-// more mapping; the caller keeps count.
+// Where can_move is false, or the system refuses, it moves nothing: from is
+// what it was, and to is Ready with contents that nobody promises. Each call
+// may cost one more mapping; the caller keeps count.
 MH_NODISCARD struct mh_os_err mh_os_move(void *from, void *to, size_t size);
 
 // mh_os_map_shared maps size bytes of an inherited memory file for writing.

@@ -27,6 +27,9 @@
 #ifndef MREMAP_DONTUNMAP
 #    define MREMAP_DONTUNMAP 4
 #endif
+#ifndef MAP_FIXED_NOREPLACE
+#    define MAP_FIXED_NOREPLACE 0x100000
+#endif
 
 // Which advice unused gives. MADV_FREE leaves the pages until memory is short:
 // cheaper, but resident memory then no longer says what the heap uses.
@@ -86,12 +89,41 @@ struct mh_os_err mh_os_free(void *base, size_t size) {
     return mh_posix_unmap(base, size);
 }
 
+// The kernel unmaps the destination before it finds that the move is not
+// possible: the source has become two mappings, or a limit is in the way. What
+// is missing is mapped anew; never over what another thread has mapped there
+// meanwhile. Where that fails too there is a hole in memory that the caller
+// takes for Ready, and no way on.
+static void repair_destination(void *to, size_t size) {
+    void *at = NULL;
+    struct mh_os_err err =
+        mh_posix_map(to, size, PROT_READ | PROT_WRITE,
+                     MAP_NORESERVE | MAP_FIXED_NOREPLACE, &at);
+
+    if (!mh_os_ok(err) && err.code != EEXIST) {
+        mh_posix_abort(false);
+    }
+}
+
+// `spare` is room for the repair: with it given back, the destination can be
+// mapped anew whatever the limits of the process are.
 struct mh_os_err mh_os_move(void *from, void *to, size_t size) {
     int saved = errno;
+    void *spare = NULL;
+    struct mh_os_err err =
+        mh_posix_map(NULL, size, PROT_READ | PROT_WRITE, MAP_NORESERVE, &spare);
+
+    if (!mh_os_ok(err)) {
+        return err;
+    }
     void *at = mremap(from, size, size,
                       MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
-
-    return mh_posix_done(at == MAP_FAILED ? -1 : 0, saved);
+    err = mh_posix_done(at == MAP_FAILED ? -1 : 0, saved);
+    (void)mh_posix_unmap(spare, size);
+    if (!mh_os_ok(err)) {
+        repair_destination(to, size);
+    }
+    return err;
 }
 
 struct mh_os_err mh_os_map_shared(int fd, size_t size, void **base_out) {
