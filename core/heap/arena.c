@@ -72,7 +72,14 @@ static enum mh_status init_locked(void) {
     keep_addresses_locked(first, size);
     uintptr_t full = (uintptr_t)layout->l2_entries << layout->l1_bits;
     uintptr_t few = full < FEW_ARENAS ? full : FEW_ARENAS;
-    return mh_arena_map_init((uintptr_t)layout->base, full, first, few);
+    enum mh_status status =
+        mh_arena_map_init((uintptr_t)layout->base, full, first, few);
+    if (status == MH_OK && mh_arena_map.count < full) {
+        // Only what lies in the window is of use.
+        hints.nhints = 0;
+        mh_hints_add_around(&hints, first, first + size);
+    }
+    return status;
 }
 
 // Makes room for one more arena in the table.

@@ -18,27 +18,17 @@
 #include "core/base/attr.h"
 #include "mheap/mheap.h"
 #include "tests/support/objects.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/test_main.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#    define SANITIZED 1
-#elif defined(__has_feature)
-#    if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#        define SANITIZED 1
-#    endif
-#endif
-#ifndef SANITIZED
-#    define SANITIZED 0
-#endif
 
 enum {
     NTHREADS = 6,
     NSHARED = 1024, // objects on their way from thread to thread
     NHELD = 256,    // objects a thread keeps for itself
-    DEFAULT_MS = SANITIZED ? 400 : 800,
+    DEFAULT_MS = MH_SANITIZED ? 400 : 800,
     LARGE_LOG2 = 18,
     // Rounds of destructors; TSan forgets the thread in the last.
-    LATE_ROUNDS = PTHREAD_DESTRUCTOR_ITERATIONS - SANITIZED,
+    LATE_ROUNDS = PTHREAD_DESTRUCTOR_ITERATIONS - MH_SANITIZED,
 };
 
 static _Atomic(void *) shared[NSHARED];
@@ -319,7 +309,7 @@ static void *visit_and_leave(void *arg) {
 
 START_TEST(a_heap_is_destroyed_while_its_visitors_leave) {
     pthread_t threads[NTHREADS];
-    unsigned rounds = SANITIZED ? 40 : 200;
+    unsigned rounds = MH_SANITIZED ? 40 : 200;
     ck_assert_int_eq(pthread_barrier_init(&meeting, NULL, NTHREADS + 1), 0);
     for (unsigned round = 0; round < rounds; round++) {
         visited = mheap_create("visited");
@@ -409,7 +399,7 @@ static void *free_what_is_given(void *arg) {
 }
 
 START_TEST(of_two_threads_that_free_one_object_one_is_caught) {
-    unsigned rounds = SANITIZED ? 500 : 3000;
+    unsigned rounds = MH_SANITIZED ? 500 : 3000;
     uint64_t rng = 5;
     pthread_t threads[2];
     mheap_option_set(MHEAP_OPTION_BAD_FREE, MHEAP_ON_BAD_FREE_COUNT);

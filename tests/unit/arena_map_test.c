@@ -1,0 +1,183 @@
+// arena_map_test.c - from an address to an arena, and from no other.
+
+#include <check.h>
+#include <signal.h>
+
+#include "core/page/arena_map.h"
+#include "platform/sim/sim.h"
+#include "tests/support/test_main.h"
+
+#define FULL ((uintptr_t)1 << 22)
+#define FEW  ((uintptr_t)64)
+#define NEAR ((uintptr_t)0xc0 << 32)
+#define SIZE MH_ARENA_SIZE
+
+// Only its address counts.
+static uint64_t memory[2];
+static struct mh_arena *const arena = (struct mh_arena *)&memory[0];
+static struct mh_arena *const other = (struct mh_arena *)&memory[1];
+
+static void make_full(void) {
+    ck_assert_int_eq(mh_arena_map_init(0, FULL, NEAR, FEW), MH_OK);
+    ck_assert_uint_eq(mh_arena_map.count, FULL);
+}
+
+static void make_window(uintptr_t near) {
+    mh_sim_limit_commit(1 << 20);
+    ck_assert_int_eq(mh_arena_map_init(0, FULL, near, FEW), MH_OK);
+    ck_assert_uint_eq(mh_arena_map.count, FEW);
+}
+
+START_TEST(before_it_is_made_no_address_has_an_arena) {
+    ck_assert_ptr_null(mh_arena_of(0));
+    ck_assert_ptr_null(mh_arena_of(NEAR));
+    ck_assert_ptr_null(mh_arena_of(UINTPTR_MAX & ~(uintptr_t)15));
+}
+END_TEST
+
+START_TEST(a_full_map_covers_everything_and_nothing_behind) {
+    make_full();
+    ck_assert(mh_arena_map_covers(0));
+    ck_assert(mh_arena_map_covers(NEAR));
+    ck_assert(mh_arena_map_covers((FULL - 1) * SIZE));
+    ck_assert(!mh_arena_map_covers(FULL * SIZE));
+    ck_assert(!mh_arena_map_covers(0 - SIZE));
+}
+END_TEST
+
+START_TEST(where_memory_is_short_a_window_lies_around_the_first_arena) {
+    make_window(NEAR);
+    ck_assert(mh_arena_map_covers(NEAR));
+    ck_assert(mh_arena_map_covers(NEAR - FEW / 2 * SIZE));
+    ck_assert(mh_arena_map_covers(NEAR + (FEW / 2 - 1) * SIZE));
+    ck_assert(!mh_arena_map_covers(NEAR - (FEW / 2 + 1) * SIZE));
+    ck_assert(!mh_arena_map_covers(NEAR + FEW / 2 * SIZE));
+    ck_assert(!mh_arena_map_covers(0));
+}
+END_TEST
+
+START_TEST(a_window_at_the_bottom_begins_there) {
+    make_window(2 * SIZE);
+    ck_assert(mh_arena_map_covers(0));
+    ck_assert(mh_arena_map_covers((FEW - 1) * SIZE));
+    ck_assert(!mh_arena_map_covers(FEW * SIZE));
+}
+END_TEST
+
+START_TEST(no_room_for_the_smallest_map_is_reported) {
+    mh_sim_fail_from(1);
+    ck_assert_int_eq(mh_arena_map_init(0, FULL, NEAR, FEW), MH_NO_MEMORY);
+    mh_sim_fail_nothing();
+    ck_assert_ptr_null(mh_arena_of(NEAR));
+    make_full();
+}
+END_TEST
+
+static void check_one_arena(void) {
+    mh_arena_map_set(NEAR, arena);
+    mh_arena_map_set(NEAR + SIZE, other);
+    ck_assert_ptr_eq(mh_arena_of(NEAR), arena);
+    ck_assert_ptr_eq(mh_arena_of(NEAR + SIZE - 16), arena);
+    ck_assert_ptr_eq(mh_arena_of(NEAR + SIZE), other);
+    ck_assert_ptr_null(mh_arena_of(NEAR - 16));
+    ck_assert_ptr_null(mh_arena_of(NEAR + 2 * SIZE));
+    ck_assert_ptr_eq(mh_arena_of_known(NEAR + 12345 * 16), arena);
+    for (uintptr_t off = 1; off < 16; off++) {
+        ck_assert_ptr_null(mh_arena_of(NEAR + off));
+        ck_assert_ptr_null(mh_arena_of(NEAR + SIZE - off));
+    }
+}
+
+START_TEST(an_arena_is_found_from_its_multiples_of_16) {
+    make_full();
+    check_one_arena();
+}
+END_TEST
+
+START_TEST(so_it_is_in_a_window) {
+    make_window(NEAR);
+    check_one_arena();
+}
+END_TEST
+
+// A cache's copy of the map says the same, and which bit is the address's.
+START_TEST(a_copy_of_the_window_finds_the_same) {
+    uintptr_t bit;
+    struct mh_arena_window empty = {0, 0, NULL, 0};
+    ck_assert_ptr_null(mh_arena_in(&empty, NEAR, &bit));
+    make_window(NEAR);
+    mh_arena_map_set(NEAR, arena);
+    struct mh_arena_window window = mh_arena_window();
+    for (uintptr_t at = NEAR - SIZE; at < NEAR + 2 * SIZE;
+         at += SIZE / 64 + 8) {
+        ck_assert_ptr_eq(mh_arena_in(&window, at, &bit), mh_arena_of(at));
+        if (at % 16 == 0) {
+            ck_assert_uint_eq(bit % 64, (at >> MH_GRANULE_SHIFT) % 64);
+        }
+    }
+    ck_assert_ptr_eq(mh_arena_in_known(&window, NEAR + 48), arena);
+}
+END_TEST
+
+START_TEST(wild_addresses_have_no_arena) {
+    static const uint64_t wild[] = {0,
+                                    16,
+                                    4096,
+                                    UINT64_C(0x7fffffffe000),
+                                    UINT64_C(0x800000000000),
+                                    UINT64_C(0xffff800000000000),
+                                    UINT64_C(0xfffffffffffffff0),
+                                    UINT64_C(0xdeadbeefdeadbeef)};
+    make_full();
+    mh_arena_map_set(NEAR, arena);
+    for (size_t i = 0; i < sizeof(wild) / sizeof(wild[0]); i++) {
+        ck_assert_ptr_null(mh_arena_of((uintptr_t)wild[i]));
+    }
+}
+END_TEST
+
+// On amd64 the addressable space is centred: its base is the lowest negative
+// address.
+START_TEST(a_base_above_the_middle_works) {
+    uintptr_t base = UINTPTR_MAX << 47;
+    ck_assert_int_eq(mh_arena_map_init(base, FULL, NEAR, FEW), MH_OK);
+    check_one_arena();
+    mh_arena_map_set(base, arena);
+    ck_assert_ptr_eq(mh_arena_of(base + 32), arena);
+}
+END_TEST
+
+START_TEST(an_arena_outside_the_window_stops_the_program) {
+    make_window(NEAR);
+    mh_arena_map_set(NEAR + FEW * SIZE, arena);
+}
+END_TEST
+
+START_TEST(a_second_arena_in_one_place_stops_the_program) {
+    make_full();
+    mh_arena_map_set(NEAR, arena);
+    mh_arena_map_set(NEAR, other);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("arena_map");
+    TCase *tcase = tcase_create("map");
+    tcase_add_test(tcase, before_it_is_made_no_address_has_an_arena);
+    tcase_add_test(tcase, a_full_map_covers_everything_and_nothing_behind);
+    tcase_add_test(tcase,
+                   where_memory_is_short_a_window_lies_around_the_first_arena);
+    tcase_add_test(tcase, a_window_at_the_bottom_begins_there);
+    tcase_add_test(tcase, no_room_for_the_smallest_map_is_reported);
+    tcase_add_test(tcase, an_arena_is_found_from_its_multiples_of_16);
+    tcase_add_test(tcase, so_it_is_in_a_window);
+    tcase_add_test(tcase, a_copy_of_the_window_finds_the_same);
+    tcase_add_test(tcase, wild_addresses_have_no_arena);
+    tcase_add_test(tcase, a_base_above_the_middle_works);
+    tcase_add_test_raise_signal(
+        tcase, an_arena_outside_the_window_stops_the_program, SIGABRT);
+    tcase_add_test_raise_signal(
+        tcase, a_second_arena_in_one_place_stops_the_program, SIGABRT);
+    suite_add_tcase(suite, tcase);
+    return mh_test_main(suite);
+}
