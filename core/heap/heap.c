@@ -26,11 +26,17 @@ static enum mh_status map_locked(struct mheap *heap, size_t size) {
     if (status != MH_OK) {
         return status;
     }
-    // From here on the room begins behind the range, whatever happens: a page
-    // the allocator has no record for stays Prepared and unused.
+    status = mh_palloc_grow(&heap->pages, base, size >> MH_PAGE_SHIFT);
+    struct mh_split was = {.prepared = size};
+    if (status != MH_OK &&
+        mh_sys_fault((void *)base, size, was, MH_FOR_HEAP) == MH_OK) {
+        return status; // as if it had not been mapped
+    }
+    // The room begins behind the range now. When there is no record for its
+    // pages, and the system does not take them back, they are nobody's.
     heap->room.next = base + size;
     MH_ADD_RELAXED(&heap->counts.grown_bytes, size);
-    return mh_palloc_grow(&heap->pages, base, size >> MH_PAGE_SHIFT);
+    return status;
 }
 
 // Replaces the room by one of at least size bytes. What was left of the old one
@@ -70,7 +76,9 @@ static enum mh_status grow_locked(struct mheap *heap, size_t npages,
     if (step <= room && map_locked(heap, step) == MH_OK) {
         return MH_OK;
     }
-    return map_locked(heap, need);
+    // What failed may have used the room up.
+    room = heap->room.end - heap->room.next;
+    return need <= room ? map_locked(heap, need) : MH_NO_MEMORY;
 }
 
 // The system pages that a run of ours touches, in heap pages. A system page is
