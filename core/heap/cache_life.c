@@ -181,9 +181,8 @@ enum mh_status mh_cache_init_exit(void) {
 }
 
 // The thread's first cache, of the default heap. Registering for the exit may
-// call malloc: the cache is in place before. A thread that cannot register
-// keeps its cache; it is found again by nobody when the thread ends, and only
-// then.
+// call malloc: the cache is in place before. A thread that cannot register has
+// none, because nobody would end it.
 static struct mh_cache *first_cache(void) {
     struct mheap *heap = mh_heap_default();
     if (heap == NULL) {

@@ -209,6 +209,15 @@ static void recover_pages(void) {
     }
 }
 
+// The thread that forked goes on under another number.
+static void rename_thread(void) {
+    struct mh_cache *cache = mh_tls_get();
+    for (; cache != NULL && cache->state != MH_CACHE_NOBODY;
+         cache = cache->next_thread) {
+        cache->thread = mh_thread_id();
+    }
+}
+
 // A process that never had another thread is whole as it is.
 static void child(void) {
     each_lock(mh_lock_reset, mh_lock_reset);
@@ -226,6 +235,7 @@ static void child(void) {
         each_cache(list_if_free);
         recover_pages();
     }
+    rename_thread();
     mh_root_publish();
 }
 

@@ -164,16 +164,16 @@ static uintptr_t alloc_pages_locked(struct mheap *heap, size_t npages,
     return base;
 }
 
-// A child of fork knows threads by their caches, and those without by this.
-static void note_stranger(void) {
-    if (mh_tls_get()->state == MH_CACHE_NOBODY) {
+void mh_heap_note_stranger(void) {
+    if (mh_tls_get()->state == MH_CACHE_NOBODY &&
+        MH_LOAD_RELAXED(&mh_heaps.strangers) == 0) {
         MH_STORE_RELAXED(&mh_heaps.strangers, 1);
     }
 }
 
 uintptr_t mh_heap_alloc_pages(struct mheap *heap, size_t npages,
                               size_t align_pages, bool *zero_out) {
-    note_stranger();
+    mh_heap_note_stranger();
     mh_lock(&heap->lock);
     uintptr_t base = alloc_pages_locked(heap, npages, align_pages, zero_out);
     if (base == 0) {
@@ -186,7 +186,7 @@ uintptr_t mh_heap_alloc_pages(struct mheap *heap, size_t npages,
 }
 
 void mh_heap_free_pages(struct mheap *heap, uintptr_t base, size_t npages) {
-    note_stranger();
+    mh_heap_note_stranger();
     mh_lock(&heap->lock);
     mh_palloc_free(&heap->pages, base, npages);
     mh_unlock(&heap->lock);
@@ -196,6 +196,7 @@ bool mh_heap_extend_pages(struct mheap *heap, uintptr_t base, size_t npages,
                           size_t extra) {
     size_t released = 0;
     uintptr_t behind = base + bytes_of(npages);
+    mh_heap_note_stranger();
     mh_lock(&heap->lock);
     bool done = mh_palloc_extend(&heap->pages, base, npages, extra, &released);
     done = done && make_ready_locked(heap, behind, extra, released);

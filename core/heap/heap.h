@@ -81,7 +81,7 @@ struct mh_heaps {
     uint32_t count;                    // (a) entries ever used
     struct mheap *table[MH_HEAPS_MAX]; // (a)
     struct mh_persistent caches;       // the memory of thread caches
-    uint32_t strangers; // (a) 1: a thread without a cache has used pages
+    uint32_t strangers; // (a) 1: a thread without a cache was here
 };
 
 extern struct mh_heaps mh_heaps;
@@ -146,6 +146,11 @@ size_t mh_heap_release_locked(struct mheap *heap);
 // npages > 0. NULL when out of memory. Freeing is false for anything else.
 void *mh_heap_manual_alloc(struct mheap *heap, size_t npages);
 bool mh_heap_manual_free(void *base);
+
+// mh_heap_note_stranger is called before a thread changes a heap without a lock
+// or across several: a child of fork knows threads by their caches, and those
+// without by this.
+void mh_heap_note_stranger(void);
 
 // mh_heap_check walks everything the heap owns: pages, spans, and the calling
 // thread's cache. The number of the first broken invariant: Pn of the page

@@ -93,6 +93,7 @@ bool mh_remote_free(struct mh_arena *arena, uintptr_t p) {
     struct mh_span *span = mh_arena_span(arena, p);
     uint64_t offset = p - span->base;
     uint64_t group = offset >> (MH_PAIR_SHIFT + span->touched_shift);
+    mh_heap_note_stranger();
 
     // seq_cst: release for what the program wrote to the object, and ordered
     // with told, see mh_span_drain. From here on the owner may drain the bit,

@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/heap/cache.h"
+#include "core/sys/thread.h"
 #include "mheap/mheap.h"
 #include "tests/support/books.h"
 #include "tests/support/objects.h"
@@ -232,10 +234,24 @@ START_TEST(a_child_of_a_storm_is_whole) {
 }
 END_TEST
 
+START_TEST(a_cache_has_the_number_of_its_thread_in_the_child) {
+    mheap_free(mheap_malloc(100));
+    int status = -1;
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        _exit(mh_tls_get()->thread == mh_thread_id() ? 0 : 1);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("fork_stress");
     TCase *tcase = tcase_create("fork");
     tcase_add_test(tcase, a_child_of_a_storm_is_whole);
+    tcase_add_test(tcase, a_cache_has_the_number_of_its_thread_in_the_child);
     suite_add_tcase(suite, tcase);
     return mh_test_main(suite);
 }
