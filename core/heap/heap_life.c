@@ -183,7 +183,13 @@ static void clear_bits(const struct mh_span *span) {
 }
 
 static void kill_span(struct mh_span *span, void *arg) {
-    (void)arg;
+    struct mheap *heap = arg;
+    MH_ADD_RELAXED(&heap->counts.spans_freed, 1);
+    if (span->size_class == 0 && span->state == MH_SPAN_IN_USE) {
+        MH_ADD_RELAXED(&heap->counts.large_frees, 1);
+        MH_ADD_RELAXED(&heap->counts.large_free_bytes,
+                       (uint64_t)span->npages << MH_PAGE_SHIFT);
+    }
     clear_bits(span);
     MH_STORE_RELAXED(&span->owner_told, mh_owner_word(MH_OWNER_DEAD, false));
     mh_span_retire(span);
@@ -203,7 +209,7 @@ void mh_heap_destroy(struct mheap *heap) {
     // Keeps out threads that end or flush; see mh_cache_retire.
     mh_lock(&heap->side_lock);
     orphan_caches(heap);
-    mh_heap_each_span(heap, kill_span, NULL);
+    mh_heap_each_span(heap, kill_span, heap);
     for (unsigned i = 0; i < MH_NCLASSES; i++) {
         MH_STORE_RELAXED(&heap->central[i].spans, NULL);
         heap->central[i].nspans = 0;
