@@ -7,6 +7,7 @@
 
 #include "core/api/fast.h"
 #include "core/api/slow.h"
+#include "core/base/atomic.h"
 #include "core/base/bits.h"
 #include "core/heap/bad_free.h"
 #include "core/heap/heap.h"
@@ -65,8 +66,14 @@ static bool fits(size_t have, size_t size) {
     return size <= have && (size > have / 2 || have <= 32);
 }
 
+// Whether an object was ever left larger than its user knows. (a)
+static bool any_oversized;
+
+// An object that shrinks stays where it is when there is no memory to move it:
+// few programs expect that to fail.
 static void *move_object(void *p, struct mh_object object, size_t size) {
     bool zero = false;
+    int saved = errno;
     if (object.span->size_class == 0 && size > object.bytes) {
         void *moved = mh_large_move(object.span, size);
         if (moved != NULL) {
@@ -77,6 +84,10 @@ static void *move_object(void *p, struct mh_object object, size_t size) {
     if (to != NULL) {
         memcpy(to, p, size < object.bytes ? size : object.bytes);
         mheap_free(p);
+    } else if (size <= object.bytes) {
+        MH_STORE_RELAXED(&any_oversized, true);
+        errno = saved;
+        return p;
     }
     return to;
 }
@@ -123,6 +134,9 @@ static bool size_matches(const void *p, size_t align, size_t size) {
         return true; // a bad free of another kind: let free say which
     }
     unsigned size_class = mh_size_class_aligned(size, align);
+    if (MH_LOAD_RELAXED(&any_oversized) && size <= object.bytes) {
+        return true;
+    }
     if (object.span->size_class == 0) {
         return size_class == 0 &&
                mh_align_up(size + (size == 0), MH_PAGE_SIZE) == object.bytes;
