@@ -291,11 +291,12 @@ static bool parse_map(const char *line, struct mh_target_map *map) {
 
     memset(map, 0, sizeof(*map));
     if (sscanf(line,
-               "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %x:%x %" SCNu64 " %n",
+               "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %x:%x %" SCNu64 "%n",
                &map->start, &map->end, flags, &map->offset, &major, &minor,
                &map->inode, &path) != 7) {
         return false;
     }
+    path += (int)strspn(line + path, " ");
     map->device = makedev(major, minor);
     map->readable = flags[0] == 'r';
     map->writable = flags[1] == 'w';

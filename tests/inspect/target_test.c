@@ -178,6 +178,12 @@ START_TEST(maps_are_in_order_and_name_the_program) {
         named += strcmp(maps[i].path, program) == 0;
     }
     ck_assert_uint_gt(named, 0);
+    for (size_t i = 0; i < nmaps; i++) {
+        // What lies in no file is named in brackets, or not at all.
+        ck_assert_msg(maps[i].inode != 0 || maps[i].path[0] == '\0' ||
+                          strchr("[/", maps[i].path[0]) != NULL,
+                      "%s", maps[i].path);
+    }
     free(maps);
 }
 END_TEST
