@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tools/heapctl/heapctl.h"
+#include "tools/heapctl/plain.h"
 #include "tools/heapctl/units.h"
 
 enum {
@@ -47,10 +48,10 @@ static int several(struct hc_context *ctx, const char *word,
                    found);
     for (size_t i = 0; i < shown; i++) {
         const struct mh_target_process *process = &list[matches[i]];
-        char user[64];
+        char user[64], name[sizeof(process->name)];
         (void)fprintf(ctx->err, "  %8" PRIu64 "  %-12s %s\n", process->pid,
                       hc_user_name(process->uid, user, sizeof(user)),
-                      process->name);
+                      hc_plain(name, sizeof(name), process->name));
     }
     if (shown < found) {
         (void)fprintf(ctx->err, "  and %zu more\n", found - shown);
@@ -93,8 +94,10 @@ static int find_by_number(struct hc_context *ctx, const char *word,
 
 // "4242 (webd)", for messages.
 static const char *describe(const struct hc_context *ctx, char text[128]) {
+    char name[sizeof(ctx->process.name)];
+
     (void)snprintf(text, 128, "process %" PRIu64 " (%s)", ctx->process.pid,
-                   ctx->process.name);
+                   hc_plain(name, sizeof(name), ctx->process.name));
     return text;
 }
 
@@ -141,12 +144,17 @@ int hc_view_error(struct hc_context *ctx, enum mh_view_status status) {
 static int open_target(struct hc_context *ctx) {
     enum mh_target_status status =
         mh_target_open(ctx->process.pid, &ctx->target);
+    char name[128];
 
     switch (status) {
     case MH_TARGET_OK:
         return HC_OK;
     case MH_TARGET_GONE:
-        return hc_view_error(ctx, MH_VIEW_GONE);
+        // Its number was there a moment ago; a zombie's still is.
+        return hc_error(ctx, HC_NO_TARGET,
+                        "%s: it has no memory: it has ended, or is a thread "
+                        "of the kernel",
+                        describe(ctx, name));
     case MH_TARGET_DENIED:
         return denied(ctx);
     case MH_TARGET_NO_MEMORY:
@@ -162,10 +170,12 @@ static void mention_others(struct hc_context *ctx,
                            const struct mh_view_root *roots, size_t n) {
     for (size_t i = 1; i < n; i++) {
         if (roots[i].used && ctx->options.root == 0) {
+            char file[sizeof(roots[i].file)];
             (void)hc_error(ctx, HC_OK,
                            "note: there is another mheap in use, of %s; see "
                            "it with --root 0x%" PRIx64,
-                           roots[i].file, roots[i].address);
+                           hc_plain(file, sizeof(file), roots[i].file),
+                           roots[i].address);
         }
     }
 }
@@ -179,6 +189,15 @@ static void name_library(struct mh_view *view, const struct mh_view_root *roots,
             view->root.by_note = roots[i].by_note;
         }
     }
+}
+
+static int no_such_root(struct hc_context *ctx) {
+    char name[128];
+
+    return hc_error(ctx, HC_NO_MHEAP,
+                    "%s: there is no mheap at --root 0x%" PRIx64
+                    "; without --root heapctl finds those it has",
+                    describe(ctx, name), ctx->options.root);
 }
 
 static int open_view(struct hc_context *ctx, bool residency) {
@@ -199,6 +218,10 @@ static int open_view(struct hc_context *ctx, bool residency) {
             .why_size = sizeof(ctx->why),
         };
         status = mh_view_open(ctx->target, &options, &view);
+        if (status == MH_VIEW_NONE && ctx->options.root != 0) {
+            free(roots);
+            return no_such_root(ctx);
+        }
     }
     if (status == MH_VIEW_OK) {
         ctx->view = view;
@@ -214,6 +237,11 @@ int hc_attach(struct hc_context *ctx, const char *word, bool residency) {
     int status;
 
     ctx->target_word = word;
+    if (*word == '\0') {
+        return hc_error(ctx, HC_USAGE,
+                        "the target is empty; it should be a process number "
+                        "or a name");
+    }
     status = hc_parse_count(word, &pid) ? find_by_number(ctx, word, pid)
                                         : find_by_name(ctx, word);
     if (status == HC_OK) {

@@ -5,6 +5,7 @@
 #include "tools/heapctl/cells.h"
 #include "tools/heapctl/heapctl.h"
 #include "tools/heapctl/json_out.h"
+#include "tools/heapctl/plain.h"
 #include "tools/heapctl/units.h"
 
 enum {
@@ -269,9 +270,11 @@ static int find_window(struct hc_context *ctx, struct window *window_out) {
 static void print_header(struct picture *picture) {
     struct hc_context *ctx = picture->ctx;
     char cell[HC_UNIT_TEXT], line[HC_UNIT_TEXT];
+    char name[sizeof(ctx->process.name)];
 
     (void)fprintf(ctx->out, "%s (pid %" PRIu64 "): a cell is %s, a line %s\n\n",
-                  ctx->process.name, ctx->process.pid,
+                  hc_plain(name, sizeof(name), ctx->process.name),
+                  ctx->process.pid,
                   hc_format_bytes(cell, picture->cell, hc_is_exact(ctx)),
                   hc_format_bytes(line, picture->cell * picture->columns,
                                   hc_is_exact(ctx)));

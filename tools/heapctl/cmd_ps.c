@@ -5,6 +5,7 @@
 
 #include "tools/heapctl/cmd_ps.h"
 #include "tools/heapctl/json_out.h"
+#include "tools/heapctl/plain.h"
 #include "tools/heapctl/rows.h"
 
 #define PROCESS_FIELD(name, expression)                                \
@@ -58,6 +59,7 @@ static const void *row_of(const void *context, size_t i) {
 static void print(const struct hc_context *ctx, struct hc_table *table,
                   const void *row) {
     const struct hc_process *process = row;
+    char name[sizeof(process->process.name)];
 
     (void)ctx;
     hc_table_count(table, process->process.pid);
@@ -71,7 +73,7 @@ static void print(const struct hc_context *ctx, struct hc_table *table,
         hc_table_text(table, "-");
     }
     hc_table_size(table, process->resident);
-    hc_table_text(table, process->process.name);
+    hc_table_text(table, hc_plain(name, sizeof(name), process->process.name));
 }
 
 static void json(const struct hc_context *ctx, struct json_object *object,

@@ -8,6 +8,7 @@
 #include "tools/heapctl/expr.h"
 #include "tools/heapctl/heapctl.h"
 #include "tools/heapctl/json_out.h"
+#include "tools/heapctl/plain.h"
 #include "tools/heapctl/units.h"
 
 // What --fail-on of stats looks at.
@@ -138,12 +139,14 @@ static const char *measured_note(struct hc_context *ctx, char text[160],
 static void print_header(struct hc_context *ctx) {
     const struct mh_view *view = ctx->view;
     uint64_t heaps = live_heaps(view);
+    char name[sizeof(ctx->process.name)];
 
     (void)fprintf(ctx->out,
                   "%s (pid %" PRIu64 "), mheap %s, %" PRIu64
                   " heap%s, read in %.1f ms, not stopped\n",
-                  ctx->process.name, ctx->process.pid, view->root.version,
-                  heaps, heaps == 1 ? "" : "s", (double)view->elapsed_ns / 1e6);
+                  hc_plain(name, sizeof(name), ctx->process.name),
+                  ctx->process.pid, view->root.version, heaps,
+                  heaps == 1 ? "" : "s", (double)view->elapsed_ns / 1e6);
 }
 
 static void print_memory(struct hc_context *ctx, const struct mh_ledger *l) {

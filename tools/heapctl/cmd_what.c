@@ -7,6 +7,7 @@
 
 #include "tools/heapctl/heapctl.h"
 #include "tools/heapctl/json_out.h"
+#include "tools/heapctl/plain.h"
 #include "tools/heapctl/span_row.h"
 #include "tools/heapctl/units.h"
 
@@ -167,6 +168,7 @@ static const struct mh_target_map *map_at(struct asker *asker,
 static void say_elsewhere(struct asker *asker, struct prose *prose,
                           uint64_t address) {
     const struct mh_target_map *map = map_at(asker, address);
+    char path[sizeof(map->path)];
 
     if (map == NULL) {
         say(prose,
@@ -174,7 +176,8 @@ static void say_elsewhere(struct asker *asker, struct prose *prose,
         return;
     }
     say(prose, "not mheap's: %s (+0x%" PRIx64 ") of the process, %s%s%s",
-        map->path[0] != '\0' ? map->path : "anonymous memory",
+        map->path[0] != '\0' ? hc_plain(path, sizeof(path), map->path)
+                             : "anonymous memory",
         address - map->start, map->readable ? "readable" : "not readable",
         map->writable ? ", writable" : "",
         map->executable ? ", executable" : "");
@@ -317,7 +320,10 @@ static int answer_stream(struct asker *asker) {
             break;
         }
     }
-    return HC_OK;
+    return ferror(asker->ctx->in)
+               ? hc_error(asker->ctx, HC_INTERNAL,
+                          "what: standard input cannot be read")
+               : HC_OK;
 }
 
 // Words that are wrong are found before anything is printed.

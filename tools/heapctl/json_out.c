@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "tools/heapctl/plain.h"
 #include "tools/heapctl/units.h"
 
 #define JSON_FLAGS (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
@@ -17,31 +18,13 @@ static void put(struct json_object *object, const char *key,
     }
 }
 
-// The bytes of the UTF-8 character that text begins with; 0 if it is none.
-// Overlong forms and surrogates pass: they are well-formed enough to parse.
-static size_t utf8_length(const char *text) {
-    unsigned char first = (unsigned char)*text;
-    size_t length = first < 0x80                    ? 1
-                    : first >= 0xc2 && first < 0xe0 ? 2
-                    : first >= 0xe0 && first < 0xf0 ? 3
-                    : first >= 0xf0 && first < 0xf5 ? 4
-                                                    : 0;
-
-    for (size_t i = 1; i < length; i++) {
-        if (((unsigned char)text[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    return length;
-}
-
 // A process may call itself anything; JSON may hold UTF-8 only.
 static struct json_object *clean_text(const char *text) {
     char clean[1024];
     size_t n = 0;
 
     while (*text != '\0' && n + 4 < sizeof(clean)) {
-        size_t length = utf8_length(text);
+        size_t length = hc_utf8_length(text);
         if (length == 0) {
             clean[n++] = '?';
             text++;
