@@ -218,6 +218,21 @@ START_TEST(the_best_source_there_is_wins) {
 }
 END_TEST
 
+START_TEST(a_record_of_no_memory_has_no_figures) {
+    struct mheap_summary record = {.process_id = 4242, .final = 1};
+
+    // What we saw then is of another mheap in the program.
+    ck_assert_int_eq(hc_run_judge(&reading, &record, 4242).source,
+                     HC_SOURCE_LIVE);
+    ck_assert_int_eq(hc_run_judge(&unseen, &record, 4242).source,
+                     HC_SOURCE_UNUSED);
+    // Any state of memory makes it a record that counts.
+    record.prepared_bytes = 4096;
+    ck_assert_int_eq(hc_run_judge(&reading, &record, 4242).source,
+                     HC_SOURCE_FINAL);
+}
+END_TEST
+
 static char *reported(const struct hc_reading *last,
                       const struct mheap_summary *record, bool json) {
     struct hc_context ctx = {.options = {.given = json ? HC_OPT_JSON : 0}};
@@ -238,6 +253,7 @@ START_TEST(a_report_says_where_its_figures_come_from) {
     static const struct mheap_summary none = {.process_id = 0};
     struct mheap_summary of_child = record_of(5000, 1, 1 << 20);
     struct mheap_summary early = record_of(4242, 0, 0);
+    struct mheap_summary unused = {.process_id = 4242, .final = 1};
     static const char *const parts[] = {
         ("webd (pid 4242): killed by signal 9 after 3.25 s; the library's "
          "record at exit:\n"),
@@ -245,6 +261,7 @@ START_TEST(a_report_says_where_its_figures_come_from) {
         "no mheap was ever seen in it",
         "of process 5000 which it started:\n",
         "ended before it could be read\n",
+        "the mheap loaded into it was never asked for memory\n",
     };
     char *texts[] = {
         reported(&reading, &final_record, false),
@@ -252,9 +269,10 @@ START_TEST(a_report_says_where_its_figures_come_from) {
         reported(&unseen, &none, false),
         reported(&unseen, &of_child, false),
         reported(&unseen, &early, false),
+        reported(&unseen, &unused, false),
     };
 
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         ck_assert_msg(strstr(texts[i], parts[i]) != NULL, "%s", texts[i]);
         free(texts[i]);
     }
@@ -310,6 +328,7 @@ static Suite *run_suite(void) {
     tcase_add_test(preload, a_preload_that_cannot_be_said_is_refused);
     suite_add_tcase(suite, preload);
     tcase_add_test(reports, the_best_source_there_is_wins);
+    tcase_add_test(reports, a_record_of_no_memory_has_no_figures);
     tcase_add_test(reports, a_report_says_where_its_figures_come_from);
     tcase_add_test(reports, a_record_has_the_figures_of_the_library);
     tcase_add_test(reports, a_live_reading_claims_nothing_it_cannot_know);

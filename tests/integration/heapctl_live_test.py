@@ -226,6 +226,11 @@ class Live(unittest.TestCase):
         lines = self.ask("what", stack, "1000").splitlines()
         self.assertIn("not mheap's: [stack]", lines[0])
         self.assertIn("not mapped", lines[1])
+        unnamed = [line.split("-")[0] for line in maps.splitlines()
+                   if len(line.split()) == 5 and " r" in line
+                   and not line.startswith("c0")]
+        text = self.ask("what", *unnamed)
+        self.assertIn("not mheap's: anonymous memory (+0x0)", text)
 
     def test_what_reads_standard_input(self):
         result = heapctl("what", self.pid, "-",
@@ -314,6 +319,18 @@ class Live(unittest.TestCase):
         self.assertEqual(result.returncode, 1)
         self.assertIn("No space left", result.stderr)
 
+    def test_no_input_is_a_failure(self):
+        folder = os.open("/", os.O_RDONLY)
+        result = heapctl("what", self.pid, "-", stdin=folder)
+        os.close(folder)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("standard input", result.stderr)
+
+    def test_a_root_that_is_none_is_named(self):
+        result = heapctl("stats", self.pid, "--root", "1")
+        self.assertEqual(result.returncode, 5)
+        self.assertIn("no mheap at --root 0x1;", result.stderr)
+
     def test_another_user_is_told_why_not(self):
         if os.getuid() == 0:
             with tempfile.TemporaryDirectory() as folder:
@@ -362,6 +379,24 @@ class Targets(unittest.TestCase):
             self.assertEqual(result.returncode, 3)
             self.assertEqual(result.stderr.count("\n"), 1)
 
+    def test_an_empty_word_is_no_target(self):
+        result = heapctl("stats", "")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("the target is empty", result.stderr)
+
+    def test_a_name_cannot_steer_the_terminal(self):
+        rename = ("import ctypes, time\n"
+                  "ctypes.CDLL(None).prctl(15, b'\\x1b[31m\\xed\\xa0\\x80')\n"
+                  "print(flush=True)\ntime.sleep(100)\n")
+        with running([PYTHON, "-c", rename]) as (process, _):
+            for verb, *args in (["stats"], ["map"], ["spans", "--root", "1"]):
+                result = heapctl(verb, process.pid, *args)
+                self.assertNotIn("\x1b[31m", result.stdout + result.stderr)
+            self.assertNotIn("\x1b[31m", heapctl("ps").stdout)
+            name = json.loads(heapctl("stats", process.pid, "--json").stdout)[
+                "target"]["name"]
+            self.assertEqual(name, "\x1b[31m???")
+
     def test_a_process_without_mheap(self):
         with subprocess.Popen(["sleep", "100"]) as process:
             time.sleep(0.2)
@@ -377,6 +412,8 @@ class Targets(unittest.TestCase):
             time.sleep(0.3)
             result = heapctl("stats", process.pid)
         self.assertEqual(result.returncode, 3, result.stderr)
+        self.assertIn("it has ended, or is a thread of the kernel",
+                      result.stderr)
         self.assertEqual(result.stderr.count("\n"), 1)
 
     def test_a_process_that_ends_while_it_is_read(self):
@@ -520,6 +557,33 @@ class Run(unittest.TestCase):
             self.assertEqual(data["source"], "none")
             result = heapctl("run", path)
             self.assertIn("no mheap was ever seen", result.stderr)
+
+    def test_an_mheap_linked_in_leaves_the_preloaded_one_alone(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = c_program(
+                "#include <stdlib.h>\n#include <unistd.h>\n"
+                "int main(int argc, char **argv) {\n"
+                "    for (int i = 0; i < 5000; i++) {\n"
+                "        *(volatile char *)malloc(1000) = 1;\n"
+                "    }\n"
+                "    usleep(argc * 300000 - 300000);\n"
+                "    return argv == NULL;\n}\n",
+                os.path.join(folder, "linked"), "-fno-builtin",
+                "-Wl,-u,malloc", str(BUILD / "lib" / "libmheap_malloc.a"),
+                "-lpthread")
+            _, data = self.run_json(path, "wait", "longer")
+            self.assertEqual(data["source"], "live")
+            self.assertGreaterEqual(data["in_use_objects"], 5000)
+            # Too short to be looked into, it is not said to have had nothing.
+            _, data = self.run_json(path)
+            self.assertIn(data["source"], ("unused", "live"))
+            self.assertNotEqual(data.get("in_use_objects"), 0)
+
+    def test_a_report_that_is_lost_is_told(self):
+        result = heapctl("run", "-o", "/dev/full", "sh", "-c", "exit 4")
+        self.assertEqual(result.returncode, 4)
+        self.assertIn("/dev/full: the report could not be written",
+                      result.stderr)
 
     def test_programs_that_cannot_be_started(self):
         missing = heapctl("run", "/no/such/program")

@@ -122,12 +122,17 @@ struct hc_run_report hc_run_judge(const struct hc_reading *last,
                                   uint64_t pid) {
     struct hc_run_report report = {.source = HC_SOURCE_NONE};
     bool is_own = record->process_id == pid;
+    bool is_final = record->process_id != 0 && record->final == 1;
+    // A program with an mheap linked in leaves the one we preloaded alone.
+    bool is_used = record->reserved_bytes != 0 || record->prepared_bytes != 0 ||
+                   record->ready_bytes != 0;
 
-    if (record->process_id != 0 && record->final == 1 &&
-        (is_own || !last->seen)) {
+    if (is_final && is_used && (is_own || !last->seen)) {
         report.source = HC_SOURCE_FINAL;
     } else if (last->seen) {
         report.source = HC_SOURCE_LIVE;
+    } else if (is_final) {
+        report.source = HC_SOURCE_UNUSED;
     } else if (record->process_id != 0 && record->reserved_bytes != 0) {
         report.source = HC_SOURCE_PERIODIC;
     } else if (record->process_id != 0) {
@@ -158,7 +163,13 @@ static int finish(struct runner *runner) {
     (void)fflush(runner->out);
     (void)fflush(runner->ctx->err);
     if (runner->out != runner->ctx->err) {
-        (void)fclose(runner->out);
+        bool lost = ferror(runner->out) != 0;
+        // The exit status is the program's; only words can tell of it.
+        if (fclose(runner->out) != 0 || lost) {
+            (void)hc_error(runner->ctx, HC_INTERNAL,
+                           "run: %s: the report could not be written",
+                           runner->ctx->options.output);
+        }
     }
     return hc_child_pass_on(&runner->child);
 }

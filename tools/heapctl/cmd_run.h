@@ -20,6 +20,7 @@ struct hc_reading {
 enum hc_run_source {
     HC_SOURCE_FINAL,    // the library's record, made at exit
     HC_SOURCE_LIVE,     // heapctl's own last reading
+    HC_SOURCE_UNUSED,   // the library's record, and it never had memory
     HC_SOURCE_PERIODIC, // a record the library made before the end
     HC_SOURCE_UNREAD,   // there was an mheap, nothing is known of it
     HC_SOURCE_NONE,     // no mheap was ever seen

@@ -7,9 +7,9 @@
 #include "tools/heapctl/units.h"
 
 static const char *const source_names[] = {
-    [HC_SOURCE_FINAL] = "final",       [HC_SOURCE_LIVE] = "live",
-    [HC_SOURCE_PERIODIC] = "periodic", [HC_SOURCE_UNREAD] = "unread",
-    [HC_SOURCE_NONE] = "none",
+    [HC_SOURCE_FINAL] = "final",   [HC_SOURCE_LIVE] = "live",
+    [HC_SOURCE_UNUSED] = "unused", [HC_SOURCE_PERIODIC] = "periodic",
+    [HC_SOURCE_UNREAD] = "unread", [HC_SOURCE_NONE] = "none",
 };
 
 // Where the figures below come from, or why there are none.
@@ -23,6 +23,9 @@ static void print_source(FILE *out, const struct hc_run_report *report) {
                       "it left no record; the last live reading, %.2f s before "
                       "the end",
                       report->seconds - report->reading.at_s);
+        break;
+    case HC_SOURCE_UNUSED:
+        (void)fputs("the mheap loaded into it was never asked for memory", out);
         break;
     case HC_SOURCE_PERIODIC:
         (void)fputs("it left no record at exit; the last one before", out);
@@ -95,6 +98,7 @@ static void print_text(struct hc_context *ctx, FILE *out,
                   report->end.code, report->seconds);
     print_source(out, report);
     if (report->source == HC_SOURCE_NONE ||
+        report->source == HC_SOURCE_UNUSED ||
         report->source == HC_SOURCE_UNREAD) {
         (void)fputc('\n', out);
         return;
