@@ -31,6 +31,13 @@ install(FILES "${PROJECT_BINARY_DIR}/cmake/mheap-config.cmake"
     "${PROJECT_BINARY_DIR}/cmake/mheap-config-version.cmake"
     DESTINATION ${mheap_package_dir})
 
+# `cmake --install --prefix` names the folder after these files are written, so
+# they name all others from where they lie themselves.
+set(mheap_pc_dir "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig")
+file(RELATIVE_PATH mheap_pc_to_prefix "${mheap_pc_dir}"
+    "${CMAKE_INSTALL_PREFIX}")
+file(RELATIVE_PATH mheap_pc_to_include "${mheap_pc_dir}"
+    "${CMAKE_INSTALL_FULL_INCLUDEDIR}")
 foreach(name mheap mheap_malloc)
     configure_file(cmake/${name}.pc.in ${name}.pc @ONLY)
     install(FILES "${PROJECT_BINARY_DIR}/${name}.pc"

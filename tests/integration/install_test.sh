@@ -82,9 +82,7 @@ version=$("$folder/user/build/with_api")
 "$folder/user/build/with_shared" || fail "malloc is not mheap's when shared"
 
 package() {
-    PKG_CONFIG_PATH=$libdir/pkgconfig pkg-config --cflags --libs \
-        --define-variable=prefix="$prefix" --define-variable=libdir="$libdir" \
-        --define-variable=includedir="$prefix/include" "$1"
+    PKG_CONFIG_PATH=$libdir/pkgconfig pkg-config --cflags --libs "$1"
 }
 # shellcheck disable=SC2046  # flags are words
 cc -o "$folder/by_pkg_config" "$folder/user/main.c" $(package mheap) ||
