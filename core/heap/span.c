@@ -121,9 +121,21 @@ uint32_t mh_span_drain(struct mh_span *span) {
     return n;
 }
 
+// Whether the slot at an address is nobody's, now that its owner has vanished.
+// `free` is its free bit. A build without the checks keeps no live bits: there
+// what lay in the owner's bins cannot be told from objects, and is lost.
+static bool is_nobodys(const struct mh_pair *pair, uint64_t bit, bool free) {
+    if (!MH_CHECKS) {
+        return free || (pair->remote & bit) != 0;
+    }
+    return (pair->live & ~pair->remote & bit) == 0;
+}
+
 void mh_span_rebuild(struct mh_span *span) {
     struct mh_arena *arena = mh_arena_of_known((uintptr_t)span->base);
+    uint64_t was_free[MH_SPAN_FREE_WORDS];
     for (uint32_t word = 0; word < MH_SPAN_FREE_WORDS; word++) {
+        was_free[word] = span->free[word];
         set_free_word(span, word, 0);
     }
     MH_STORE_RELAXED(&span->nfree, 0);
@@ -132,8 +144,8 @@ void mh_span_rebuild(struct mh_span *span) {
         uintptr_t at = mh_span_slot_address(span, slot);
         struct mh_pair *pair = mh_arena_pair(arena, at);
         uint64_t bit = mh_pair_bit(at);
-        bool live = (pair->live & bit) != 0 && (pair->remote & bit) == 0;
-        if (!live) {
+        bool free = (was_free[slot / 64] >> (slot % 64) & 1) != 0;
+        if (is_nobodys(pair, bit, free)) {
             MH_STORE_RELAXED(&pair->live, pair->live & ~bit);
             MH_STORE_RELAXED(&pair->remote, pair->remote & ~bit);
             mh_span_put_free(span, slot);
