@@ -72,6 +72,12 @@ enum mh_target_status mh_target_read(struct mh_target *target, uint64_t address,
                                      void *buffer, size_t size) {
     char *out = buffer;
 
+    target->calls++;
+    if (target->fail_call != 0 &&
+        (target->fail_once ? target->calls == target->fail_call
+                           : target->calls >= target->fail_call)) {
+        return target->fail_status;
+    }
     for (size_t i = 0; i < size; i++) {
         unsigned char *at = fake_target_at(target, address + i);
         if (at == NULL) {
@@ -94,7 +100,8 @@ enum mh_target_status mh_target_maps(struct mh_target *target,
                                      size_t *nmaps_out) {
     struct mh_target_map *maps = calloc(target->nmaps + 1, sizeof(*maps));
 
-    if (maps == NULL) {
+    if (maps == NULL || target->no_maps) {
+        free(maps);
         return MH_TARGET_NO_MEMORY;
     }
     for (size_t i = 0; i < target->nmaps; i++) {

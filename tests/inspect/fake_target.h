@@ -23,10 +23,15 @@ struct mh_target {
     bool dead;     // mh_target_alive says no
     bool no_pages; // mh_target_pages fails
     uint64_t resident;
-    int file;            // what mh_target_file opens, 0: nothing
-    size_t lists;        // calls of mh_target_maps
-    uint64_t reads;      // calls of mh_target_read that succeeded
-    bool touched_absent; // a read met a page that nothing backs
+    int file;           // what mh_target_file opens, 0: nothing
+    size_t lists;       // calls of mh_target_maps
+    uint64_t reads;     // calls of mh_target_read that succeeded
+    uint64_t calls;     // all calls of mh_target_read
+    uint64_t fail_call; // from this one, counted from 1, they fail; 0: none
+    bool fail_once;     // it alone fails
+    enum mh_target_status fail_status; // as what
+    bool no_maps;                      // mh_target_maps fails
+    bool touched_absent;               // a read met a page that nothing backs
     // Called after each successful read; may change bytes.
     void (*after_read)(struct mh_target *target, uint64_t address, size_t size);
     void *context;

@@ -1,7 +1,7 @@
 // find_test.c - from a mapped ELF file to the root, also when the file lies.
 //
-// The file is made here: header, one loaded segment, one segment of notes, in
-// both byte orders and word sizes. Its root is the made-up heap's.
+// The file is fake_binary.c's, in both byte orders and word sizes. Its root is
+// the made-up heap's.
 
 #include <check.h>
 #include <elf.h>
@@ -10,117 +10,22 @@
 
 #include "inspect/root_read.h"
 #include "inspect/view.h"
-#include "tests/inspect/fake_heap.h"
-
-// The file is mapped below everything else; it wants to be at 0x1000.
-#define BINARY UINT64_C(0x00200000)
-#define WANTED UINT64_C(0x00001000)
-
-enum {
-    BINARY_BYTES = 0x4000,
-    NOTES = 0x800, // offset of the notes in the file
-    OTHER_NOTE = 12 + 4 + 16,
-    OUR_NOTE = 12 + 8 + 8,
-};
+#include "tests/inspect/fake_binary.h"
 
 static struct fake_heap heap;
 static struct mh_view_root roots[MH_VIEW_MAX_ROOTS];
 static size_t nroots;
 
 static void put(size_t offset, size_t width, uint64_t value) {
-    unsigned char *at = fake_target_at(&heap.target, BINARY + offset);
-
-    for (size_t i = 0; i < width; i++) {
-        at[heap.big_endian ? width - 1 - i : i] =
-            (unsigned char)(value >> (8 * i));
-    }
+    fake_binary_put(&heap, offset, width, value);
 }
 
 #define PUT(offset, type, field, value) \
     put((offset) + offsetof(type, field), sizeof(((type *)0)->field), (value))
 
-static void put_header64(void) {
-    PUT(0, Elf64_Ehdr, e_type, ET_DYN);
-    PUT(0, Elf64_Ehdr, e_version, EV_CURRENT);
-    PUT(0, Elf64_Ehdr, e_phoff, sizeof(Elf64_Ehdr));
-    PUT(0, Elf64_Ehdr, e_ehsize, sizeof(Elf64_Ehdr));
-    PUT(0, Elf64_Ehdr, e_phentsize, sizeof(Elf64_Phdr));
-    PUT(0, Elf64_Ehdr, e_phnum, 2);
-    size_t load = sizeof(Elf64_Ehdr), note = load + sizeof(Elf64_Phdr);
-    PUT(load, Elf64_Phdr, p_type, PT_LOAD);
-    PUT(load, Elf64_Phdr, p_vaddr, WANTED);
-    PUT(load, Elf64_Phdr, p_filesz, BINARY_BYTES);
-    PUT(load, Elf64_Phdr, p_memsz, BINARY_BYTES);
-    PUT(note, Elf64_Phdr, p_type, PT_NOTE);
-    PUT(note, Elf64_Phdr, p_offset, NOTES);
-    PUT(note, Elf64_Phdr, p_vaddr, WANTED + NOTES);
-    PUT(note, Elf64_Phdr, p_filesz, OTHER_NOTE + OUR_NOTE);
-}
-
-static void put_header32(void) {
-    PUT(0, Elf32_Ehdr, e_type, ET_DYN);
-    PUT(0, Elf32_Ehdr, e_version, EV_CURRENT);
-    PUT(0, Elf32_Ehdr, e_phoff, sizeof(Elf32_Ehdr));
-    PUT(0, Elf32_Ehdr, e_ehsize, sizeof(Elf32_Ehdr));
-    PUT(0, Elf32_Ehdr, e_phentsize, sizeof(Elf32_Phdr));
-    PUT(0, Elf32_Ehdr, e_phnum, 2);
-    size_t load = sizeof(Elf32_Ehdr), note = load + sizeof(Elf32_Phdr);
-    PUT(load, Elf32_Phdr, p_type, PT_LOAD);
-    PUT(load, Elf32_Phdr, p_vaddr, WANTED);
-    PUT(load, Elf32_Phdr, p_filesz, BINARY_BYTES);
-    PUT(load, Elf32_Phdr, p_memsz, BINARY_BYTES);
-    PUT(note, Elf32_Phdr, p_type, PT_NOTE);
-    PUT(note, Elf32_Phdr, p_offset, NOTES);
-    PUT(note, Elf32_Phdr, p_vaddr, WANTED + NOTES);
-    PUT(note, Elf32_Phdr, p_filesz, OTHER_NOTE + OUR_NOTE);
-}
-
-// Somebody else's note first, then ours.
-static void put_notes(void) {
-    size_t ours = NOTES + OTHER_NOTE, desc = ours + 12 + 8;
-
-    put(NOTES, 4, 4);
-    put(NOTES + 4, 4, 16);
-    put(NOTES + 8, 4, 1);
-    memcpy(fake_target_at(&heap.target, BINARY + NOTES + 12), "GNU", 4);
-    put(ours, 4, 6);
-    put(ours + 4, 4, 8);
-    put(ours + 8, 4, 1);
-    memcpy(fake_target_at(&heap.target, BINARY + ours + 12), "mheap", 6);
-    put(desc, 8, FAKE_ROOT - (BINARY + desc));
-}
-
-// The heap's mappings must come behind the file's; the made-up target keeps
-// them in order of address.
-static void add_binary(void) {
-    struct mh_target *target = &heap.target;
-    struct fake_map *map = fake_target_map(target, BINARY, BINARY_BYTES);
-    struct fake_map binary = *map;
-
-    memmove(&target->maps[1], &target->maps[0],
-            (target->nmaps - 1) * sizeof(binary));
-    binary.map.inode = 5;
-    binary.map.executable = true;
-    strcpy(binary.map.path, "/bin/program");
-    target->maps[0] = binary;
-}
-
 static void make(int form) {
-    unsigned char *ident;
-
     fake_heap_make(&heap, form % 2 != 0, form / 2 != 0 ? 4 : 8);
-    add_binary();
-    ident = fake_target_at(&heap.target, BINARY);
-    memcpy(ident, ELFMAG, SELFMAG);
-    ident[EI_CLASS] = form / 2 != 0 ? ELFCLASS32 : ELFCLASS64;
-    ident[EI_DATA] = form % 2 != 0 ? ELFDATA2MSB : ELFDATA2LSB;
-    ident[EI_VERSION] = EV_CURRENT;
-    if (form / 2 != 0) {
-        put_header32();
-    } else {
-        put_header64();
-    }
-    put_notes();
+    fake_binary_add(&heap);
 }
 
 static void set_up(void) {
