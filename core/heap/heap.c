@@ -39,11 +39,26 @@ static enum mh_status map_locked(struct mheap *heap, size_t size) {
     return status;
 }
 
+// From this size on the system is asked first whether it would give so much.
+#define ASK_BYTES ((uint64_t)16 << 30)
+
+// Reserving is always granted, and metadata for all of it touched: 140 MiB for
+// 1 TiB, kept for ever. So a size that the system would not give as memory, by
+// its own rules of overcommitment, is refused before.
+static bool could_be_had(size_t size) {
+    if (size < ASK_BYTES) {
+        return true;
+    }
+    struct mh_split was = {.ready = size};
+    void *base = mh_sys_alloc(size, MH_FOR_HEAP);
+    return base != NULL && mh_sys_free(base, size, was, MH_FOR_HEAP) == MH_OK;
+}
+
 // Replaces the room by one of at least size bytes. What was left of the old one
 // is mapped first, so that nothing is lost.
 static enum mh_status new_room_locked(struct mheap *heap, size_t size) {
     size_t left = heap->room.end - heap->room.next;
-    if (left != 0 && map_locked(heap, left) != MH_OK) {
+    if (!could_be_had(size) || (left != 0 && map_locked(heap, left) != MH_OK)) {
         return MH_NO_MEMORY;
     }
     size_t got = 0;
