@@ -36,12 +36,22 @@ MHEAP_API void *calloc(size_t n, size_t size) {
     return mheap_calloc(n, size);
 }
 
-MHEAP_API void *realloc(void *p, size_t size) {
+// Never inlined: reallocarray must reach the one that the program sees.
+__attribute__((noinline)) MHEAP_API void *realloc(void *p, size_t size) {
     return mheap_realloc(p, size);
 }
 
+// A program may bring malloc, calloc, realloc and free of its own and nothing
+// more; they then stand before ours. It frees what it has of reallocarray with
+// its own free, so this goes through its own realloc, as the C library's does.
 MHEAP_API void *reallocarray(void *p, size_t n, size_t size) {
-    return mheap_reallocarray(p, n, size);
+    size_t bytes = 0;
+
+    if (mh_mul_overflows(n, size, &bytes)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return realloc(p, bytes);
 }
 
 MHEAP_API void cfree(void *p) {

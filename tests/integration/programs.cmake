@@ -60,6 +60,13 @@ mheap_program_both(dlopen dlopen_test.c
     $<TARGET_FILE:dlopen_plugin> $<TARGET_FILE:dlopen_module>)
 add_dependencies(dlopen_linked dlopen_plugin dlopen_module)
 
+# Brings the four functions that the C library asks of a replacement.
+mheap_program(own_malloc_plain own_malloc_test.c)
+set_target_properties(own_malloc_plain PROPERTIES C_VISIBILITY_PRESET default)
+add_dependencies(own_malloc_plain mheap_malloc_shared)
+mheap_program_test(own_malloc.preload ${mheap_preload}
+    $<TARGET_FILE:own_malloc_plain>)
+
 # Static and stripped: no loader, no symbols, the C library's malloc left out.
 foreach(source early_test.c fork_storm_test.c thread_exit_test.c
     override_new_test.cc)
