@@ -8,6 +8,7 @@
 #include "core/heap/options.h"
 #include "mheap/mheap.h"
 #include "tests/support/books.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/test_main.h"
 #include "tests/support/threads.h"
 
@@ -266,7 +267,8 @@ START_TEST(many_threads_at_once_have_caches_of_their_own) {
 END_TEST
 
 static pthread_key_t key;
-static unsigned rounds_past;
+static unsigned rounds, rounds_past;
+static void *left_over;
 static bool served;
 
 // Sets itself anew until the heap's own destructor has run.
@@ -279,7 +281,12 @@ static void on_destroy(void *value) {
     }
     mheap_free(value);
     mheap_free(large);
-    pthread_setspecific(key, p);
+    // A sanitizer forgets the thread in the last round.
+    if (++rounds < PTHREAD_DESTRUCTOR_ITERATIONS - MH_SANITIZED) {
+        pthread_setspecific(key, p);
+    } else {
+        left_over = p;
+    }
 }
 
 static void arm(void *arg) {
@@ -294,7 +301,8 @@ START_TEST(a_thread_past_its_destructors_is_served_by_the_side_cache) {
     ck_assert(served);
     ck_assert_uint_ge(rounds_past, 1);
     ck_assert_ptr_nonnull(mheap_default()->side);
-    ck_assert_uint_eq(stats().in_use_objects, 1); // set in the last round
+    ck_assert_uint_eq(stats().in_use_objects, 1);
+    mheap_free(left_over);
     ck_assert_uint_eq(stats().bad_frees_total, 0);
     check_books();
 
