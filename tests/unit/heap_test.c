@@ -264,21 +264,23 @@ START_TEST(release_knows_the_systems_page) {
 }
 END_TEST
 
-// Spans are cut so that their words are found by adding.
+// Five free pages are left at the end of an arena, and the next one follows:
+// the lowest run that fits a span would lie in both.
 START_TEST(small_spans_do_not_cross_arenas) {
-    size_t taken = 0;
-    while (taken < MH_ARENA_SIZE - 20 * MH_PAGE_SIZE) {
-        (void)mheap_malloc(4 * MIB - 9 * MH_PAGE_SIZE);
-        taken += 4 * MIB - 9 * MH_PAGE_SIZE;
-    }
-    for (int i = 0; i < 2000; i++) {
+    uintptr_t page = 0;
+    do {
+        page = (uintptr_t)mheap_pages_alloc(mheap_default(), 1);
+        ck_assert_uint_ne(page, 0);
+    } while (page % MH_ARENA_SIZE != MH_ARENA_SIZE - 6 * MH_PAGE_SIZE);
+    for (int i = 0; i < 20; i++) {
         uintptr_t p = (uintptr_t)mheap_malloc(16000);
         struct mh_span *span = mh_arena_span_at(p);
+        ck_assert_uint_gt(span->npages, 5);
         uintptr_t last =
-            (uintptr_t)span->base + span->npages * MH_PAGE_SIZE - 1;
-        ck_assert_ptr_eq(mh_arena_of((uintptr_t)span->base),
-                         mh_arena_of(last & ~(uintptr_t)15));
+            (uintptr_t)span->base + span->npages * MH_PAGE_SIZE - 16;
+        ck_assert_ptr_eq(mh_arena_of((uintptr_t)span->base), mh_arena_of(last));
     }
+    ck_assert_uint_eq(mh_arenas.count, 2);
     check_books(mheap_default());
 }
 END_TEST
