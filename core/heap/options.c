@@ -68,10 +68,11 @@ static bool parse_size(const char *text, uint64_t *value_out) {
     uint64_t value = 0;
     const char *at = text;
     for (; *at >= '0' && *at <= '9'; at++) {
-        if (value > (UINT64_MAX - 9) / 10) {
+        uint64_t digit = (uint64_t)(*at - '0');
+        if (value > (UINT64_MAX - digit) / 10) {
             return false;
         }
-        value = value * 10 + (uint64_t)(*at - '0');
+        value = value * 10 + digit;
     }
     static const char units[] = "KMG";
     const char *unit = *at == '\0' ? NULL : strchr(units, *at);
