@@ -12,12 +12,26 @@ static struct mh_arena **make_table(uintptr_t count) {
     return mh_sys_alloc(count * sizeof(struct mh_arena *), MH_FOR_OTHER);
 }
 
+// Whether address space is so plentiful that a full map is no matter: eight
+// times as much can be reserved. Where it is limited (ulimit -v) the map must
+// leave room for what it is to map.
+static bool is_roomy(uintptr_t count) {
+    size_t size = mh_align_up(8 * count * sizeof(struct mh_arena *),
+                              mh_sys_facts()->reserve_align);
+    void *probe = mh_sys_reserve(NULL, size, MH_FOR_OTHER);
+    if (probe == NULL) {
+        return false;
+    }
+    struct mh_split was = {.reserved = size};
+    return mh_sys_free(probe, size, was, MH_FOR_OTHER) == MH_OK;
+}
+
 enum mh_status mh_arena_map_init(uintptr_t base, uintptr_t full, uintptr_t near,
                                  uintptr_t few) {
     MH_CHECK(mh_arena_map.count == 0);
     MH_CHECK(few > 0 && few <= full);
 
-    struct mh_arena **table = make_table(full);
+    struct mh_arena **table = is_roomy(full) ? make_table(full) : NULL;
     uintptr_t bias = base;
     uintptr_t count = full;
     if (table == NULL) {
