@@ -98,10 +98,13 @@ static void put_cell(struct picture *picture, const struct hc_piece *piece) {
 
 // Lines that are all alike are drawn once and counted.
 static uint64_t skip_lines(struct picture *picture, uint64_t ncells) {
-    uint64_t lines = ncells / picture->columns;
     char bytes[HC_UNIT_TEXT];
 
-    if (picture->column != 0 || lines < 2) {
+    if (picture->column != 0 || picture->columns == 0) {
+        return 0;
+    }
+    uint64_t lines = ncells / picture->columns;
+    if (lines < 2) {
         return 0;
     }
     uint64_t size = lines * picture->columns * picture->cell;
