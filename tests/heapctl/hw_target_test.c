@@ -416,13 +416,14 @@ static void add_processes(void) {
     second_heap.target.resident = UINT64_C(50) << 20;
     fake_system_add(77, "mailer", MH_TARGET_OK, &second_heap.target);
     fake_system_add(78, "closed", MH_TARGET_DENIED, NULL);
+    fake_system_add(80, "closed-too", MH_TARGET_DENIED, NULL);
     fake_system_add(79, "ended", MH_TARGET_GONE, NULL);
     fake_system_add((uint64_t)getpid(), "heapctl", MH_TARGET_DENIED, NULL);
 }
 
 START_TEST(ps_lists_those_with_an_mheap_and_counts_the_closed_ones) {
     add_processes();
-    CHECK_RUN("ps", HC_OK, "ps: 1 of 5 processes may not be read from here\n");
+    CHECK_RUN("ps", HC_OK, "ps: 2 of 6 processes may not be read from here\n");
     ck_assert_ptr_nonnull(strstr(result.out, "webd\n"));
     ck_assert_ptr_nonnull(strstr(result.out, "mailer\n"));
     ck_assert_ptr_null(strstr(result.out, "closed"));

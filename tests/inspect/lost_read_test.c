@@ -74,6 +74,7 @@ static void check_view(uint64_t call) {
 
     ck_assert_msg(fault == NULL, "read %llu: %s", (unsigned long long)call,
                   fault);
+    ck_assert(view->partial || !has_finding("MH0403"));
     mh_ledger_make(view, &ledger);
     ck_assert_uint_le(ledger.live, FAKE_BYTES);
     ck_assert_uint_le(view->nspans, 4);
