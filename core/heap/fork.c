@@ -218,15 +218,15 @@ static void rename_thread(void) {
     }
 }
 
-// Makes the child whole; a process that never had another thread is so as it is.
-// Each pass needs what the ones before it made true:
+// Makes the child whole; a process that never had another thread is so as it
+// is. Each pass needs what the ones before it made true:
 //   - sequence numbers are even, so that publishing and retiring may run;
 //   - spans caught half-way into or out of life are ended, so that every span
 //     left is one to be asked for its owner;
 //   - vanished owners' spans get none; only then are told stacks built anew,
 //     of this thread's and the side caches' spans, for the old ones link both;
-//   - pages in page caches go back before the caches are wiped, and only then is
-//     a page that no span covers known to belong to nobody.
+//   - pages in page caches go back before the caches are wiped, and only then
+//     is a page that no span covers known to belong to nobody.
 static void child(void) {
     each_lock(mh_lock_reset, mh_lock_reset);
     bool alone = mh_caches.count == 2 && !is_mine(&mh_cache_none) &&

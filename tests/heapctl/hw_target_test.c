@@ -47,14 +47,18 @@ static void run(const char *line) {
     result = fixture_main(line);
 }
 
-#define CHECK_RUN(line, wanted, part)                                       \
-    do {                                                                    \
-        run(line);                                                          \
-        ck_assert_msg(result.status == (wanted), "%s: %d, %s", (line),      \
-                      result.status, result.err);                           \
-        ck_assert_msg(strstr(result.err, (part)) != NULL, "%s: %s", (line), \
-                      result.err);                                          \
-    } while (0)
+static void check_run(const char *line, int wanted, const char *part,
+                      int where) {
+    run(line);
+    const char *err = result.err == NULL ? "" : result.err;
+    ck_assert_msg(result.status == wanted, "line %d: %s: %d, %s", where, line,
+                  result.status, err);
+    ck_assert_msg(strstr(err, part) != NULL, "line %d: %s: %s", where, line,
+                  err);
+}
+
+#define CHECK_RUN(line, wanted, part) \
+    check_run((line), (wanted), (part), __LINE__)
 
 static void run_verb(const char *verb, const char *rest) {
     char line[128];

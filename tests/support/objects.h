@@ -18,8 +18,8 @@ size_t mh_random_size(uint64_t *state, unsigned log2);
 
 // mh_pattern_fill writes a pattern that depends on tag to an object, and
 // mh_pattern_holds says whether it is still there. Of objects over a page only
-// the ends and a word per page (of those over a MiB, per 64 KiB) are written, so
-// that many can be had.
+// the ends and a word per page (of those over a MiB, per 64 KiB) are written,
+// so that many can be had.
 void mh_pattern_fill(void *p, size_t size, uint64_t tag);
 bool mh_pattern_holds(const void *p, size_t size, uint64_t tag);
 

@@ -98,6 +98,7 @@ START_TEST(a_shrunk_object_becomes_small) {
 END_TEST
 
 START_TEST(huge_objects_move_by_pages_where_the_system_can) {
+    mh_sim_become(MH_SIM_LINUX); // which can
     size_t size = 6 * MIB;
     char *p = get(size), *wall = get(40 * KIB);
     memset(p, 0x42, size);
@@ -117,6 +118,7 @@ START_TEST(huge_objects_move_by_pages_where_the_system_can) {
 END_TEST
 
 START_TEST(only_so_many_moves_are_made) {
+    mh_sim_become(MH_SIM_LINUX); // which can
     uint64_t before = mh_sim_calls(MH_SIM_MOVE);
     for (int i = 0; i < 40; i++) {
         char *p = get(5 * MIB), *wall = get(40 * KIB);
@@ -144,6 +146,7 @@ START_TEST(moves_that_are_refused_become_copies) {
 END_TEST
 
 START_TEST(realloc_of_too_much_uses_no_move_up) {
+    mh_sim_become(MH_SIM_LINUX); // which can
     char *p = get(5 * MIB);
     (void)get(40 * KIB);
     for (int i = 0; i < 100; i++) {
@@ -156,6 +159,7 @@ START_TEST(realloc_of_too_much_uses_no_move_up) {
 END_TEST
 
 START_TEST(fresh_memory_is_known_to_be_zero_and_used_memory_is_not) {
+    mh_sim_become(MH_SIM_LINUX); // which can
     struct mheap *heap = mheap_default();
     bool zero = false;
     void *p = mh_large_alloc(heap, MIB, 1, &zero);
