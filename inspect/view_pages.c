@@ -182,7 +182,9 @@ static void make_runs(struct mh_reader *reader, const struct holders *holders) {
     uint64_t page = UINT64_C(1) << view->page_shift;
     uint64_t size = (uint64_t)view->chunk_pages << view->page_shift;
     const struct mh_view_span *span = view->spans;
-    const struct mh_view_span *end = view->spans + view->nspans;
+    // Without a span there is no array to point behind.
+    const struct mh_view_span *end =
+        view->nspans == 0 ? span : span + view->nspans;
     struct cursor at = {0, 0};
 
     select_group(reader, &at);
