@@ -364,8 +364,8 @@ static struct mh_span *last_named(struct mh_arena *arena, size_t page) {
 }
 
 static bool span_covers(const struct mh_span *span, uintptr_t address) {
-    uint64_t bytes = (uint64_t)span->npages << MH_PAGE_SHIFT;
-    return address - span->base < bytes;
+    uint64_t bytes = (uint64_t)MH_LOAD_RELAXED(&span->npages) << MH_PAGE_SHIFT;
+    return address - MH_LOAD_RELAXED(&span->base) < bytes;
 }
 
 struct mh_span *mh_arena_span_at(uintptr_t address) {

@@ -65,6 +65,20 @@ static void describe_slot(struct mh_bad_free *what,
     what->kind = start == address ? MH_BAD_DOUBLE : MH_BAD_INTERIOR;
 }
 
+// A copy of what is constant in a span, word by word: a report races with the
+// owner, who may be giving the span back.
+static struct mh_span copy_of(const struct mh_span *span) {
+    return (struct mh_span){
+        .base = MH_LOAD_RELAXED(&span->base),
+        .slot_size = MH_LOAD_RELAXED(&span->slot_size),
+        .magic = MH_LOAD_RELAXED(&span->magic),
+        .nslots = MH_LOAD_RELAXED(&span->nslots),
+        .size_class = MH_LOAD_RELAXED(&span->size_class),
+        .state = MH_LOAD_RELAXED(&span->state),
+        .large_size = MH_LOAD_RELAXED(&span->large_size),
+    };
+}
+
 static void describe_span(struct mh_bad_free *what,
                           const struct mh_span *span) {
     what->span = (void *)(uintptr_t)span->base;
@@ -91,7 +105,8 @@ static void describe(struct mh_bad_free *what) {
     if (span == NULL) {
         what->kind = MH_BAD_FREE_PAGE;
     } else {
-        describe_span(what, span);
+        struct mh_span copy = copy_of(span);
+        describe_span(what, &copy);
     }
     if (aligned != address) {
         what->kind = MH_BAD_MISALIGNED;

@@ -71,23 +71,27 @@ static bool settle_ownerless(struct mh_span *span) {
 
 // Lets somebody know that the span has remote bits. The span may have died
 // meanwhile, because its owner drained the bit before being told; a span that
-// is told needlessly is drained needlessly, and nothing else happens.
-static void tell(struct mh_span *span) {
+// is told needlessly is drained needlessly, and nothing else happens. False
+// when there was nobody to tell: the span is dead, all its slots were free.
+static bool tell(struct mh_span *span) {
     // seq_cst: see mh_span_drain.
     uint64_t word = __atomic_load_n(&span->owner_told, __ATOMIC_SEQ_CST);
     for (;;) {
         uint32_t owner = (uint32_t)(word >> 1);
-        if ((word & 1) != 0 || owner > MH_OWNER_MAX) {
-            return; // told already, or not a span with an owner
+        if ((word & 1) != 0) {
+            return true; // told already
+        }
+        if (owner > MH_OWNER_MAX) {
+            return false;
         }
         if (owner == MH_OWNER_NONE) {
             if (settle_ownerless(span)) {
-                return;
+                return true;
             }
             word = __atomic_load_n(&span->owner_told, __ATOMIC_SEQ_CST);
         } else if (MH_CAS_ACQ_REL(&span->owner_told, &word, word | 1)) {
             push_told(mh_cache_by_id(owner), span);
-            return;
+            return true;
         }
     }
 }
@@ -122,6 +126,11 @@ bool mh_remote_free(struct mh_arena *arena, uintptr_t p) {
         __atomic_fetch_or(&span->touched, UINT64_C(1) << (group & 63),
                           __ATOMIC_SEQ_CST);
     }
-    tell(span);
-    return true;
+    if (tell(span)) {
+        return true;
+    }
+    // A dead span was drained before it died. If the bit was taken then, this
+    // free was in time; a bit that is still there came after another free of
+    // the object, and must not wait for the next span on this page.
+    return (MH_AND_RELEASE(&pair->remote, ~bit) & bit) == 0;
 }
