@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -79,6 +80,15 @@ static unsigned address_bits(void) {
     return stack == 0 ? sizeof(void *) * 8 : mh_log2(stack) + 1;
 }
 
+static size_t space_bytes(void) {
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
+        return 0;
+    }
+    return (size_t)limit.rlim_cur;
+}
+
 // MREMAP_DONTUNMAP came with Linux 5.7; emulators know the call but not always
 // the flag. So it is tried on two pages, and the result looked at.
 static bool can_move(size_t page_size) {
@@ -112,6 +122,7 @@ void mh_os_query(struct mh_os_info *info) {
     info->reserve_align = info->page_size;
     info->huge_page_size = huge_page_size();
     info->address_bits = address_bits();
+    info->space_bytes = space_bytes();
     info->partial_free = true;
     info->unused_zeroes = !mh_linux_is_lazy();
     info->commit_charged = false;

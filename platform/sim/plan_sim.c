@@ -259,6 +259,13 @@ static bool fits(size_t limit, uint64_t now, size_t more) {
     return limit == 0 || (now <= limit && more <= limit - now);
 }
 
+size_t mh_sim_space(void) {
+    mh_sim_lock();
+    size_t limit = sim.space_limit;
+    mh_sim_unlock();
+    return limit != 0 ? limit : (size_t)1 << 30;
+}
+
 bool mh_sim_room_for_space(size_t size) {
     return fits(sim.space_limit,
                 mh_sim_bytes_locked(MH_RESERVED) +

@@ -50,6 +50,10 @@ int mh_sim_refused(unsigned kind, int code);
 bool mh_sim_room_for_space(size_t size);
 bool mh_sim_room_for_commit(size_t size);
 
+// mh_sim_space is the limit of address space the system tells; where the plan
+// has none, a small one, so that what is sized by it stays small.
+size_t mh_sim_space(void);
+
 bool mh_sim_hints_refused(void);
 bool mh_sim_secure(void);
 uint64_t mh_sim_clock(void);
