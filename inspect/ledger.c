@@ -66,7 +66,7 @@ static void add_run(struct mh_ledger *ledger, const struct mh_view_run *run,
 static void add_metadata(struct mh_ledger *ledger, const struct mh_view *view) {
     for (size_t i = 0; i < view->nmetadata; i++) {
         ledger->reserved += view->metadata[i].bytes;
-        if (view->has_residency) {
+        if (view->has_residency && !view->metadata[i].reserved) {
             ledger->resident += view->metadata[i].resident;
             ledger->untouched +=
                 view->metadata[i].bytes - view->metadata[i].resident;

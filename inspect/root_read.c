@@ -54,6 +54,7 @@ static void decode_root(struct mheap_inspect_root *is,
     is->process_id = ROOT_FIELD(bytes, process_id, big);
     is->summary = ROOT_FIELD(bytes, summary, big);
     is->records = ROOT_FIELD(bytes, records, big);
+    is->window = ROOT_FIELD(bytes, window, big);
 }
 
 static bool is_pow2(uint64_t n) {

@@ -119,7 +119,6 @@ static const char *elements_fault(const struct mh_schema *schema) {
     static const struct {
         enum mh_field array, element;
     } pairs[] = {
-        {MH_F_arena_pairs, MH_S_pair},
         {MH_F_arena_spans, MH_S_span},
         {MH_F_cache_bins, MH_S_bin},
         {MH_F_cache_counts, MH_S_bin_count},
@@ -129,6 +128,8 @@ static const char *elements_fault(const struct mh_schema *schema) {
         {MH_F_heap_room, MH_S_room},
         {MH_F_heaps_caches, MH_S_persistent},
         {MH_F_palloc_table_blocks, MH_S_palloc_block},
+        {MH_F_window_page_words, MH_S_window_array},
+        {MH_F_window_pairs, MH_S_window_array},
     };
 
     for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
@@ -144,15 +145,10 @@ static const char *elements_fault(const struct mh_schema *schema) {
 // Arrays of numbers, which mh_schema_get_at reads.
 static bool numbers_fit(const struct mh_schema *schema) {
     static const enum mh_field arrays[] = {
-        MH_F_arena_page_word,
-        MH_F_arena_span_index,
-        MH_F_arena_seq,
-        MH_F_span_free,
-        MH_F_heaps_table,
-        MH_F_palloc_chunk_alloc,
-        MH_F_palloc_chunk_released,
-        MH_F_palloc_chunk_ours,
-        MH_F_cache_slots,
+        MH_F_arena_span_index,   MH_F_arena_seq,
+        MH_F_span_free,          MH_F_heaps_table,
+        MH_F_palloc_chunk_alloc, MH_F_palloc_chunk_released,
+        MH_F_palloc_chunk_ours,  MH_F_cache_slots,
     };
 
     for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++) {

@@ -20,8 +20,9 @@
 #define MH_SCHEMA(S, N, O, A, P)                                             \
     S(arenas) N(arenas, count) N(arenas, table)                              \
     S(arena) N(arena, base) N(arena, bytes) O(arena, number)                 \
-    N(arena, spans_made) A(arena, page_word) A(arena, span_index)            \
-    A(arena, seq) A(arena, pairs) A(arena, spans)                            \
+    N(arena, spans_made) N(arena, record_bytes) N(arena, page_words)         \
+    N(arena, pairs) A(arena, span_index) A(arena, seq) A(arena, spans)       \
+    S(page_word) N(page_word, word)                                          \
     S(pair) N(pair, live) N(pair, remote)                                    \
     S(span) N(span, base) N(span, slot_size) N(span, nslots)                 \
     N(span, npages) N(span, heap) O(span, birth) N(span, size_class)         \
@@ -56,6 +57,9 @@
     S(account) N(account, reserved) N(account, prepared) N(account, ready)   \
     O(account, reserved_peak) O(account, calls) O(account, failures)         \
     S(arena_map) O(arena_map, count) O(arena_map, table)                     \
+    S(window) N(window, base) N(window, bytes) A(window, page_words)         \
+    A(window, pairs)                                                         \
+    S(window_array) N(window_array, base) N(window_array, ready)             \
     S(persistent) O(persistent, chunks)                                      \
     S(persistent_chunk) O(persistent_chunk, next)                            \
     O(persistent_chunk, base) O(persistent_chunk, size)

@@ -145,7 +145,6 @@ static bool shapes_fit(const struct mh_reader *reader) {
     const struct mh_schema_row *rows = reader->root.schema.rows;
     const struct mheap_inspect_root *is = &reader->root.is;
     uint64_t pages = UINT64_C(1) << (is->arena_shift - is->page_shift);
-    uint64_t pairs = (UINT64_C(1) << is->arena_shift) / is->pair_bytes;
     uint64_t bits = is->pair_bytes >> is->granule_shift;
     const struct mh_schema_row *chunks[] = {&rows[MH_F_palloc_chunk_alloc],
                                             &rows[MH_F_palloc_chunk_released],
@@ -157,10 +156,10 @@ static bool shapes_fit(const struct mh_reader *reader) {
             return false;
         }
     }
-    return rows[MH_F_arena_page_word].count == pages &&
+    return rows[MH_S_page_word].width <= MH_VIEW_MAX_WORDS &&
+           rows[MH_S_pair].width <= MH_VIEW_MAX_WORDS &&
            rows[MH_F_arena_span_index].count == pages &&
            rows[MH_F_arena_seq].count == pages &&
-           rows[MH_F_arena_pairs].count == pairs &&
            rows[MH_F_arena_spans].count <= pages &&
            (uint64_t)rows[MH_F_pair_live].width * 8 == bits &&
            (uint64_t)rows[MH_F_pair_remote].width * 8 == bits &&

@@ -38,6 +38,7 @@ enum {
     MH_VIEW_MAX_CACHES = 65536,
     MH_VIEW_MAX_HEAPS = 4096,
     MH_VIEW_MAX_CLASSES = 256,
+    MH_VIEW_MAX_WORDS = 64, // bytes of a page word, and of a pair
     MH_VIEW_MAX_PURPOSES = 32,
     MH_VIEW_MAX_FINDINGS = 100, // kept; all are counted
     MH_VIEW_MAX_ROOTS = 16,
@@ -139,8 +140,11 @@ struct mh_view_span {
 };
 
 struct mh_view_arena {
-    uint64_t record;         // address of its metadata
-    uint64_t metadata_bytes; // of it
+    uint64_t record;         // address of its record
+    uint64_t record_bytes;   // of it, and of what lies behind it
+    uint64_t page_words;     // address of its page words
+    uint64_t pairs;          // address of its live and remote words
+    uint64_t metadata_bytes; // of the three
     uint64_t base, bytes;    // what it covers
     uint32_t number;
     uint32_t spans_made; // span records ever used
@@ -239,7 +243,8 @@ struct mh_view_book {
 struct mh_view_metadata {
     uint64_t base, bytes;
     uint64_t resident; // bytes; 0 unless residency was read
-    const char *what;  // "arena", "records", "caches", "arena map"
+    const char *what;  // "arena", "window", "records", "caches", "arena map"
+    bool reserved;     // addresses only, not Ready
 };
 
 // Something that cannot be, with a stable code (docs/inspection.md lists them).

@@ -1,6 +1,7 @@
 // view_arena.c - reading arenas: find them, copy them, settle what moves.
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,13 +29,30 @@ static void read_header(struct mh_reader *reader, uint64_t record,
                         struct mh_view_arena *arena) {
     *arena = (struct mh_view_arena){
         .record = record,
-        .metadata_bytes = mh_schema_size(&reader->root.schema, MH_S_arena),
+        .record_bytes = header_field(reader, record, MH_F_arena_record_bytes),
+        .page_words = header_field(reader, record, MH_F_arena_page_words),
+        .pairs = header_field(reader, record, MH_F_arena_pairs),
         .base = header_field(reader, record, MH_F_arena_base),
         .bytes = header_field(reader, record, MH_F_arena_bytes),
         .number = (uint32_t)header_field(reader, record, MH_F_arena_number),
         .spans_made =
             (uint32_t)header_field(reader, record, MH_F_arena_spans_made),
     };
+}
+
+// Bytes of the page words, and of the pairs, of one arena.
+static uint64_t page_words_bytes(const struct mh_reader *reader) {
+    const struct mh_view *view = reader->view;
+
+    return mh_schema_size(&reader->root.schema, MH_S_page_word)
+           << (view->arena_shift - view->page_shift);
+}
+
+static uint64_t pairs_bytes(const struct mh_reader *reader) {
+    const struct mh_view *view = reader->view;
+
+    return mh_schema_size(&reader->root.schema, MH_S_pair) *
+           ((UINT64_C(1) << view->arena_shift) / view->pair_bytes);
 }
 
 static bool header_is_sane(struct mh_reader *reader,
@@ -62,68 +80,118 @@ static bool header_is_sane(struct mh_reader *reader,
 
 // Metadata in a file or in shared memory could be claimed many times over at no
 // cost to the target, and be swapped for something else.
+static bool is_private(struct mh_reader *reader, uint64_t base,
+                       uint64_t bytes) {
+    return base % 8 == 0 && base <= UINT64_MAX - bytes &&
+           mh_source_mapped(&reader->source, base, bytes,
+                            MH_MAPPED_READABLE | MH_MAPPED_WRITABLE |
+                                MH_MAPPED_PRIVATE);
+}
+
+// The words of an arena, which lie behind its record or elsewhere.
+static bool words_are_sane(struct mh_reader *reader,
+                           struct mh_view_arena *arena) {
+    uint64_t least = mh_schema_size(&reader->root.schema, MH_S_arena);
+    uint64_t words = page_words_bytes(reader) + pairs_bytes(reader);
+
+    if (arena->record_bytes != least && arena->record_bytes != least + words) {
+        mh_reader_find(reader, "MH0102", arena->record,
+                       "the arena's record takes 0x%" PRIx64 " bytes",
+                       arena->record_bytes);
+        return false;
+    }
+    if (!is_private(reader, arena->record, arena->record_bytes) ||
+        !is_private(reader, arena->page_words, page_words_bytes(reader)) ||
+        !is_private(reader, arena->pairs, pairs_bytes(reader))) {
+        mh_reader_find(reader, "MH0101", arena->record,
+                       "no private memory for an arena's words");
+        return false;
+    }
+    arena->metadata_bytes = least + words;
+    return true;
+}
+
 static bool add_arena(struct mh_reader *reader, uint64_t record) {
     struct mh_view *view = reader->view;
     struct mh_view_arena *arena = &view->arenas[view->narenas];
 
-    if (record % 8 != 0 ||
-        !mh_source_mapped(&reader->source, record,
-                          mh_schema_size(&reader->root.schema, MH_S_arena),
-                          MH_MAPPED_READABLE | MH_MAPPED_WRITABLE |
-                              MH_MAPPED_PRIVATE)) {
+    if (!is_private(reader, record,
+                    mh_schema_size(&reader->root.schema, MH_S_arena))) {
         mh_reader_find(reader, "MH0101", record,
                        "no private memory for an arena's metadata");
         return false;
     }
     read_header(reader, record, arena);
-    if (!header_is_sane(reader, arena)) {
+    if (!header_is_sane(reader, arena) || !words_are_sane(reader, arena)) {
         return false;
     }
     view->narenas++;
     return true;
 }
 
-static int by_base(const void *a, const void *b) {
-    const struct mh_view_arena *x = a, *y = b;
+// Two arenas neither cover the same addresses nor share metadata: what each has
+// of one kind begins where field says, and takes so many bytes.
+struct arena_part {
+    size_t field; // of struct mh_view_arena, a uint64_t
+    uint64_t bytes;
+};
 
-    if (x->base != y->base) {
-        return x->base < y->base ? -1 : 1;
+static uint64_t part_at(const struct mh_view_arena *arena, size_t field) {
+    uint64_t at;
+
+    memcpy(&at, (const char *)arena + field, sizeof(at));
+    return at;
+}
+
+#define BY_FIELD(name, field)                                      \
+    static int name(const void *a, const void *b) {                \
+        const struct mh_view_arena *x = a, *y = b;                 \
+        if (x->field != y->field) {                                \
+            return x->field < y->field ? -1 : 1;                   \
+        }                                                          \
+        return x->record < y->record ? -1 : x->record > y->record; \
     }
-    return x->record < y->record ? -1 : x->record > y->record;
-}
 
-static int by_record(const void *a, const void *b) {
-    const struct mh_view_arena *x = a, *y = b;
+BY_FIELD(by_record, record)
+BY_FIELD(by_page_words, page_words)
+BY_FIELD(by_pairs, pairs)
+BY_FIELD(by_base, base)
 
-    return x->record < y->record ? -1 : x->record > y->record;
-}
-
-// Two arenas neither cover the same addresses nor share metadata.
 static void drop_doubles(struct mh_reader *reader,
                          int (*order)(const void *, const void *),
-                         bool metadata) {
+                         struct arena_part part) {
     struct mh_view *view = reader->view;
+    uint64_t end = 0;
     size_t kept = 0;
 
     qsort(view->arenas, view->narenas, sizeof(*view->arenas), order);
     for (size_t i = 0; i < view->narenas; i++) {
-        const struct mh_view_arena *arena = &view->arenas[i];
-        const struct mh_view_arena *last =
-            kept == 0 ? NULL : &view->arenas[kept - 1];
-        uint64_t at = metadata ? arena->record : arena->base;
-        uint64_t end = 0;
-        if (last != NULL) {
-            end = metadata ? last->record + last->metadata_bytes
-                           : last->base + last->bytes;
-        }
+        struct mh_view_arena arena = view->arenas[i];
+        uint64_t at = part_at(&arena, part.field);
         if (at < end) {
-            mh_reader_find(reader, "MH0103", arena->record,
+            mh_reader_find(reader, "MH0103", arena.record,
                            "two arenas share 0x%" PRIx64, at);
-        } else {
-            view->arenas[kept++] = *arena;
+            continue;
         }
+        end = at + part.bytes;
+        view->arenas[kept++] = arena;
     }
     view->narenas = kept;
+}
+
+#define PART(name, size) \
+    ((struct arena_part){offsetof(struct mh_view_arena, name), (size)})
+
+// In the order of addresses at the end.
+static void drop_all_doubles(struct mh_reader *reader) {
+    uint64_t record = mh_schema_size(&reader->root.schema, MH_S_arena);
+
+    drop_doubles(reader, by_record, PART(record, record));
+    drop_doubles(reader, by_page_words,
+                 PART(page_words, page_words_bytes(reader)));
+    drop_doubles(reader, by_pairs, PART(pairs, pairs_bytes(reader)));
+    drop_doubles(reader, by_base,
+                 PART(base, UINT64_C(1) << reader->view->arena_shift));
 }
 
 static void list_arenas(struct mh_reader *reader) {
@@ -162,8 +230,7 @@ static void list_arenas(struct mh_reader *reader) {
                                           reader->root.big_endian));
     }
     free(pointers);
-    drop_doubles(reader, by_record, true);
-    drop_doubles(reader, by_base, false);
+    drop_all_doubles(reader);
 }
 
 // ---- copying one arena ------------------------------------------------------
@@ -185,6 +252,26 @@ static bool copy_elements(struct mh_reader *reader, struct mh_arena_copy *copy,
                      n * (size_t)row->stride);
 }
 
+// Page words, or pairs, [first, first + n) of the arena.
+static bool copy_page_words(struct mh_reader *reader,
+                            struct mh_arena_copy *copy, size_t first,
+                            size_t n) {
+    size_t size = mh_schema_size(&reader->root.schema, MH_S_page_word);
+    uint64_t at = reader->view->arenas[copy->index].page_words;
+
+    return mh_source_read(&reader->source, at + first * size,
+                          copy->page_words + first * size, n * size);
+}
+
+static bool copy_pairs(struct mh_reader *reader, struct mh_arena_copy *copy,
+                       size_t first, size_t n) {
+    size_t size = mh_schema_size(&reader->root.schema, MH_S_pair);
+    uint64_t at = reader->view->arenas[copy->index].pairs;
+
+    return mh_source_read(&reader->source, at + first * size,
+                          copy->pairs + first * size, n * size);
+}
+
 static bool copy_seq(struct mh_reader *reader, struct mh_arena_copy *copy,
                      size_t first, size_t n, uint32_t *out) {
     if (!copy_elements(reader, copy, MH_F_arena_seq, first, n)) {
@@ -199,16 +286,17 @@ static bool copy_seq(struct mh_reader *reader, struct mh_arena_copy *copy,
 
 // Sequence numbers, everything else, sequence numbers: three reads in time.
 static bool copy_arena(struct mh_reader *reader, struct mh_arena_copy *copy) {
-    const struct mh_schema *schema = &reader->root.schema;
-    uint32_t made = reader->view->arenas[copy->index].spans_made;
+    const struct mh_view *view = reader->view;
+    uint32_t made = view->arenas[copy->index].spans_made;
     size_t pages = copy->npages;
+    size_t npairs =
+        (size_t)((UINT64_C(1) << view->arena_shift) / view->pair_bytes);
 
     return copy_seq(reader, copy, 0, pages, copy->before) &&
-           copy_elements(reader, copy, MH_F_arena_page_word, 0, pages) &&
+           copy_page_words(reader, copy, 0, pages) &&
            copy_elements(reader, copy, MH_F_arena_span_index, 0, pages) &&
            copy_elements(reader, copy, MH_F_arena_spans, 0, made) &&
-           copy_elements(reader, copy, MH_F_arena_pairs, 0,
-                         schema->rows[MH_F_arena_pairs].count) &&
+           copy_pairs(reader, copy, 0, npairs) &&
            copy_seq(reader, copy, 0, pages, copy->after);
 }
 
@@ -259,12 +347,10 @@ static bool copy_span(struct mh_reader *reader, struct mh_arena_copy *copy,
     if (large || npages == 0 || npages > copy->npages - page) {
         npages = 1;
     }
-    return copy_elements(reader, copy, MH_F_arena_page_word, page,
-                         (size_t)npages) &&
+    return copy_page_words(reader, copy, page, (size_t)npages) &&
            copy_elements(reader, copy, MH_F_arena_span_index, page,
                          (size_t)npages) &&
-           copy_elements(reader, copy, MH_F_arena_pairs, page * per_page,
-                         (size_t)npages * per_page);
+           copy_pairs(reader, copy, page * per_page, (size_t)npages * per_page);
 }
 
 static enum again read_again(struct mh_reader *reader,
@@ -447,6 +533,8 @@ static void read_arena(struct mh_reader *reader, struct mh_arena_copy *copy) {
 
 static void free_copy(struct mh_arena_copy *copy) {
     free(copy->bytes);
+    free(copy->page_words);
+    free(copy->pairs);
     free(copy->before);
     free(copy->after);
     free(copy->live);
@@ -468,6 +556,9 @@ static bool make_copy(struct mh_reader *reader, struct mh_arena_copy *copy) {
     memset(copy, 0, sizeof(*copy));
     copy->npages = (size_t)1 << (view->arena_shift - view->page_shift);
     copy->bytes = mh_reader_alloc(reader, rows[MH_S_arena].width, 1);
+    copy->page_words =
+        mh_reader_alloc(reader, (size_t)page_words_bytes(reader), 1);
+    copy->pairs = mh_reader_alloc(reader, (size_t)pairs_bytes(reader), 1);
     copy->before = mh_reader_alloc(reader, copy->npages, sizeof(uint32_t));
     copy->after = mh_reader_alloc(reader, copy->npages, sizeof(uint32_t));
     copy->live = mh_reader_alloc(reader, granules / 64 + 1, sizeof(uint64_t));
@@ -476,7 +567,8 @@ static bool make_copy(struct mh_reader *reader, struct mh_arena_copy *copy) {
     copy->order = mh_reader_alloc(reader, copy->npages, sizeof(uint32_t));
     copy->found = mh_reader_alloc(reader, records, sizeof(*copy->found));
     copy->moving = mh_reader_alloc(reader, records, sizeof(uint32_t));
-    return copy->bytes != NULL && copy->before != NULL && copy->after != NULL &&
+    return copy->bytes != NULL && copy->page_words != NULL &&
+           copy->pairs != NULL && copy->before != NULL && copy->after != NULL &&
            copy->live != NULL && copy->remote != NULL && copy->free != NULL &&
            copy->order != NULL && copy->found != NULL && copy->moving != NULL;
 }

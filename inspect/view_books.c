@@ -51,8 +51,8 @@ static void read_books(struct mh_reader *reader) {
 }
 
 // Whole system pages: that is what the memory was got in.
-static bool add_metadata(struct mh_reader *reader, uint64_t base,
-                         uint64_t bytes, const char *what) {
+static bool add_piece(struct mh_reader *reader, uint64_t base, uint64_t bytes,
+                      const char *what, bool reserved) {
     struct mh_view *view = reader->view;
     uint64_t page = view->system_page;
 
@@ -67,8 +67,13 @@ static bool add_metadata(struct mh_reader *reader, uint64_t base,
         return false;
     }
     view->metadata[view->nmetadata++] = (struct mh_view_metadata){
-        .base = base, .bytes = end - base, .what = what};
+        .base = base, .bytes = end - base, .what = what, .reserved = reserved};
     return true;
+}
+
+static bool add_metadata(struct mh_reader *reader, uint64_t base,
+                         uint64_t bytes, const char *what) {
+    return add_piece(reader, base, bytes, what, false);
 }
 
 // The list only grows at its head and its records never change, so a walk that
@@ -134,6 +139,54 @@ static void add_arena_map(struct mh_reader *reader) {
     }
 }
 
+// One array of the window: Ready so far, Reserved up to `limit`. False when it
+// does not lie where it should.
+static bool add_window_array(struct mh_reader *reader, const void *window,
+                             enum mh_field field, uint64_t from,
+                             uint64_t limit) {
+    const struct mh_schema *schema = &reader->root.schema;
+    const void *array = mh_schema_at(schema, field, window, 0);
+    uint64_t base = mh_reader_get(reader, MH_F_window_array_base, array);
+    uint64_t ready = mh_reader_get(reader, MH_F_window_array_ready, array);
+
+    if (base != from || base > limit || ready > limit - base) {
+        return false;
+    }
+    return (ready == 0 || add_metadata(reader, base, ready, "window")) &&
+           (ready == limit - base ||
+            add_piece(reader, base + ready, limit - base - ready, "window",
+                      true));
+}
+
+// Page words first, pairs behind them, in one reservation.
+static void add_window(struct mh_reader *reader) {
+    const struct mh_schema *schema = &reader->root.schema;
+    unsigned char record[512];
+    size_t size = mh_schema_size(schema, MH_S_window);
+
+    if (reader->root.is.window == 0 || size > sizeof(record) ||
+        !mh_source_read(&reader->source, reader->root.is.window, record,
+                        size)) {
+        mh_reader_unread(reader, "the window", reader->root.is.window);
+        return;
+    }
+    uint64_t base = mh_reader_get(reader, MH_F_window_base, record);
+    uint64_t bytes = mh_reader_get(reader, MH_F_window_bytes, record);
+    const void *array = mh_schema_at(schema, MH_F_window_pairs, record, 0);
+    uint64_t pairs = mh_reader_get(reader, MH_F_window_array_base, array);
+    if (bytes == 0) {
+        return; // nothing was ever allocated, or there was no room for it
+    }
+    if (bytes > UINT64_MAX - base || pairs < base || pairs > base + bytes ||
+        !add_window_array(reader, record, MH_F_window_page_words, base,
+                          pairs) ||
+        !add_window_array(reader, record, MH_F_window_pairs, pairs,
+                          base + bytes)) {
+        mh_reader_find(reader, "MH0309", base,
+                       "a window of 0x%" PRIx64 " bytes that cannot be", bytes);
+    }
+}
+
 static int by_base(const void *a, const void *b) {
     const struct mh_view_metadata *x = a, *y = b;
 
@@ -171,7 +224,7 @@ void mh_reader_books(struct mh_reader *reader) {
     read_books(reader);
     for (size_t i = 0; i < view->narenas; i++) {
         (void)add_metadata(reader, view->arenas[i].record,
-                           view->arenas[i].metadata_bytes, "arena");
+                           view->arenas[i].record_bytes, "arena");
     }
     add_list(reader, reader->root.is.records, "records");
     if (mh_schema_has(schema, MH_F_heaps_caches)) {
@@ -180,5 +233,6 @@ void mh_reader_books(struct mh_reader *reader) {
                  "caches");
     }
     add_arena_map(reader);
+    add_window(reader);
     drop_doubles(reader);
 }

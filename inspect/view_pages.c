@@ -447,6 +447,9 @@ void mh_reader_residency(struct mh_reader *reader) {
     }
     for (size_t i = 0; i < view->nmetadata && all; i++) {
         struct mh_view_metadata *metadata = &view->metadata[i];
+        if (metadata->reserved) {
+            continue;
+        }
         all =
             measure_range(&m, metadata->base, metadata->base + metadata->bytes,
                           &metadata->resident);

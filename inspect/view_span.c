@@ -73,6 +73,14 @@ static const char *check_shape(const struct mh_reader *reader,
     return rule == 0 ? NULL : faults[rule - 1].fault;
 }
 
+static uint64_t page_word(const struct mh_reader *reader,
+                          const struct mh_arena_copy *copy, size_t page) {
+    size_t size = mh_schema_size(&reader->root.schema, MH_S_page_word);
+
+    return mh_reader_get(reader, MH_F_page_word_word,
+                         copy->page_words + page * size);
+}
+
 static const char *check_pages(const struct mh_reader *reader,
                                const struct mh_arena_copy *copy,
                                struct mh_view_span *span) {
@@ -81,12 +89,10 @@ static const char *check_pages(const struct mh_reader *reader,
     unsigned shift = reader->view->page_shift;
     size_t first = (size_t)((span->base - arena->base) >> shift);
     size_t count = span->size_class == 0 ? 1 : (size_t)(span->bytes >> shift);
-    uint64_t word =
-        mh_schema_get_at(schema, MH_F_arena_page_word, copy->bytes, first);
+    uint64_t word = page_word(reader, copy, first);
 
     for (size_t i = first; i < first + count; i++) {
-        if (mh_schema_get_at(schema, MH_F_arena_page_word, copy->bytes, i) !=
-                word ||
+        if (page_word(reader, copy, i) != word ||
             mh_schema_get_at(schema, MH_F_arena_span_index, copy->bytes, i) !=
                 span->record) {
             return faults[FAULT_S7].fault;
@@ -109,9 +115,8 @@ static size_t load_bits(const struct mh_reader *reader,
     uint64_t offset = span->base - view->arenas[copy->index].base;
     size_t first = (size_t)(offset / view->pair_bytes);
     size_t npairs = (size_t)(span->bytes / view->pair_bytes);
-    size_t stride = schema->rows[MH_F_arena_pairs].stride;
-    const char *pairs =
-        mh_schema_at(schema, MH_F_arena_pairs, copy->bytes, first);
+    size_t stride = mh_schema_size(schema, MH_S_pair);
+    const char *pairs = copy->pairs + first * stride;
     struct mh_schema_row live = schema->rows[MH_F_pair_live];
     struct mh_schema_row remote = schema->rows[MH_F_pair_remote];
 

@@ -8,6 +8,8 @@
 // A copy of the metadata of one arena, and room to work. One is enough for all.
 struct mh_arena_copy {
     char *bytes;      // as in the target; parts never read are stale
+    char *page_words; // the same, by page
+    char *pairs;      // the same, by pair
     uint32_t *before; // sequence numbers by page, read first
     uint32_t *after;  // read last
     uint64_t *live;   // of one span, by granule

@@ -15,7 +15,7 @@ import sys
 
 PAGE = 8192
 SMALL_MAX = 32768
-STEP_LIMIT = 1024  # look-up steps of 8 bytes up to here, of 128 above
+STEP_LIMIT = 1024  # looked up by the byte up to here, in steps of 128 above
 SPAN_MAX = 128 << 10
 MAX_SLOTS = 1024
 MIN_SLOTS = 4
@@ -136,7 +136,7 @@ def byte_table(name, values):
 
 
 def header_text(rows):
-    by_8 = [class_for(rows, i * 8) for i in range(STEP_LIMIT // 8 + 1)]
+    by_size = [2 * class_for(rows, i) for i in range(STEP_LIMIT + 1)]
     by_128 = [
         class_for(rows, STEP_LIMIT + i * 128)
         for i in range((SMALL_MAX - STEP_LIMIT) // 128 + 1)
@@ -175,9 +175,9 @@ def header_text(rows):
         "\n"
         f"#define MH_CLASS_ROWS \\\n{body}\n"
         "\n"
-        "// The class of a size of at most MH_CLASS_STEP_LIMIT, by\n"
-        "// (size + 7) / 8.\n"
-        f"{byte_table('MH_CLASS_BY_8', by_8)}"
+        "// The span class (class * 2) of a size of at most\n"
+        "// MH_CLASS_STEP_LIMIT, by size.\n"
+        f"{byte_table('MH_SPAN_CLASS_BY_SIZE', by_size)}"
         "\n"
         "// The class of a larger size, by\n"
         "// (size - MH_CLASS_STEP_LIMIT + 127) / 128.\n"

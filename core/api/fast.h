@@ -23,15 +23,12 @@ void mh_free_slow(void *p, const char *function);
 
 // Without the checks (MH_CHECKS 0, for measuring what they cost) no live bit is
 // written, read or kept.
-static MH_ALWAYS_INLINE void mh_mark_live(const struct mh_cache *cache,
-                                          uintptr_t p) {
+static inline void mh_mark_live(uintptr_t p) {
 #if MH_CHECKS
-    struct mh_arena *arena = mh_arena_in_known(&cache->window, p);
-    struct mh_pair *pair = mh_arena_pair(arena, p);
-    uint64_t live = mh_bit_with(pair->live, mh_pair_bit_number(p));
+    struct mh_pair *pair = mh_arena_pair(mh_arena_of_known(p), p);
+    uint64_t live = mh_bit_with(pair->live, p >> MH_GRANULE_SHIFT);
     MH_STORE_RELAXED(&pair->live, live);
 #else
-    (void)cache;
     (void)p;
 #endif
 }
@@ -61,34 +58,41 @@ static MH_ALWAYS_INLINE struct mh_bin *mh_bin_of(struct mh_cache *cache,
 // mh_fast_malloc pops a slot of the calling thread's cache: one table for the
 // class, one load that finds the bin empty or not.
 static MH_ALWAYS_INLINE void *mh_fast_malloc(size_t size) {
-    if (MH_UNLIKELY(size > MH_CACHE_STEP_MAX)) {
+    if (MH_UNLIKELY(size > MH_CLASS_STEP_LIMIT)) {
         return mh_malloc_medium(size);
     }
-    struct mh_cache *cache = mh_tls_get();
-    size_t span_class = cache->span_class[(size + 15) / 16];
-    void *slot = mh_bin_pop(mh_bin_of(cache, span_class));
+    size_t span_class = mh_span_class_by_size[size];
+    void *slot = mh_bin_pop(mh_bin_of(mh_tls_get(), span_class));
     return MH_LIKELY(slot != NULL) ? slot : mh_malloc_slow(size);
 }
 
-// mh_fast_free pushes an object of a span this thread's cache owns. The arena
-// map sorts out NULL, wild and misaligned pointers, the page word other
-// threads' and large objects, the two bits what is not live; all of them go the
-// slow way, where they are told apart.
+// mh_fast_free pushes an object of a span this thread's cache owns. The window
+// sorts out NULL, wild and misaligned pointers, the page word other threads'
+// and large objects, the two bits what is not live; all of them go the slow
+// way, where they are told apart.
 static MH_ALWAYS_INLINE void mh_fast_free(void *p, const char *function) {
-    uintptr_t address = (uintptr_t)p;
     struct mh_cache *cache = mh_tls_get();
-    uintptr_t bit = 0;
-    struct mh_arena *arena = mh_arena_in(&cache->window, address, &bit);
-    if (MH_UNLIKELY(arena == NULL)) {
+    const struct mh_window *window = &cache->window;
+    uintptr_t granule = mh_window_granule(window, (uintptr_t)p);
+    if (MH_UNLIKELY(granule >= window->limit)) {
         mh_free_slow(p, function);
         return;
     }
-    uint32_t word = MH_LOAD_RELAXED(mh_arena_page_word(arena, address));
+    uint32_t word = mh_window_page_word(window, granule);
     uint32_t span_class = word ^ cache->owner_word;
     if (MH_UNLIKELY(span_class >= 1u << MH_CLASS_BITS)) {
         mh_free_slow(p, function);
         return;
     }
+#if MH_CHECKS
+    struct mh_pair *pair = mh_window_pair(window, granule);
+    uint64_t live = pair->live;
+    if (MH_UNLIKELY(!mh_bit_take(&live, granule)) ||
+        MH_UNLIKELY(mh_bit_get(MH_LOAD_RELAXED(&pair->remote), granule))) {
+        mh_free_slow(p, function);
+        return;
+    }
+#endif
     struct mh_bin *bin = mh_bin_of(cache, span_class);
     void **top = bin->top;
     if (MH_UNLIKELY(top == bin->limit)) {
@@ -96,13 +100,6 @@ static MH_ALWAYS_INLINE void mh_fast_free(void *p, const char *function) {
         return;
     }
 #if MH_CHECKS
-    struct mh_pair *pair = mh_arena_pair(arena, address);
-    uint64_t live = pair->live;
-    if (MH_UNLIKELY(!mh_bit_take(&live, bit)) ||
-        MH_UNLIKELY(mh_bit_get(MH_LOAD_RELAXED(&pair->remote), bit))) {
-        mh_free_slow(p, function);
-        return;
-    }
     MH_STORE_RELAXED(&pair->live, live);
     *mh_bin_pair(top + 1) = pair;
 #endif

@@ -20,7 +20,7 @@ static void *alloc_side(struct mheap *heap, unsigned size_class) {
         slot = mh_cache_alloc(cache, size_class);
     }
     if (slot != NULL) {
-        mh_mark_live(cache, (uintptr_t)slot);
+        mh_mark_live((uintptr_t)slot);
     }
     mh_unlock(&heap->side_lock);
     return slot;
@@ -33,7 +33,7 @@ static void *alloc_class(struct mheap *heap, unsigned size_class) {
     }
     void *slot = mh_cache_alloc(cache, size_class);
     if (slot != NULL) {
-        mh_mark_live(cache, (uintptr_t)slot);
+        mh_mark_live((uintptr_t)slot);
     }
     return slot;
 }
@@ -53,12 +53,10 @@ void *mh_alloc(struct mheap *heap, size_t size, size_t align, bool *zero_out) {
 }
 
 void *mh_malloc_medium(size_t size) {
-    struct mh_cache *cache = mh_tls_get();
-    // Of the bins of a cache that is nobody's only bin 0 can be looked at.
-    if (MH_UNLIKELY(size > MH_SMALL_MAX || cache->id == MH_OWNER_NOBODY)) {
+    if (MH_UNLIKELY(size > MH_SMALL_MAX)) {
         return mh_malloc_slow(size);
     }
-    void *slot = mh_bin_pop(&cache->bins[mh_size_class(size)]);
+    void *slot = mh_bin_pop(&mh_tls_get()->bins[mh_size_class(size)]);
     return MH_LIKELY(slot != NULL) ? slot : mh_malloc_slow(size);
 }
 
@@ -95,7 +93,7 @@ static bool free_any(uintptr_t p) {
     if (arena == NULL) {
         return false;
     }
-    uint32_t word = MH_LOAD_RELAXED(&arena->page_word[mh_arena_page(p)]);
+    uint32_t word = MH_LOAD_RELAXED(&arena->page_words[mh_arena_page(p)]);
     uint32_t owner = mh_page_word_owner(word);
     unsigned size_class = mh_page_word_class(word);
     if (owner == MH_OWNER_LARGE) {
@@ -127,7 +125,7 @@ struct mh_object mh_object_at(const void *p) {
     if (arena == NULL) {
         return object;
     }
-    uint32_t word = MH_LOAD_RELAXED(&arena->page_word[mh_arena_page(address)]);
+    uint32_t word = MH_LOAD_RELAXED(&arena->page_words[mh_arena_page(address)]);
     uint32_t owner = mh_page_word_owner(word);
     if (word == 0 || owner == MH_OWNER_MANUAL) {
         return object;

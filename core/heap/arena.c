@@ -74,12 +74,16 @@ static enum mh_status init_locked(void) {
     uintptr_t few = full < FEW_ARENAS ? full : FEW_ARENAS;
     enum mh_status status =
         mh_arena_map_init((uintptr_t)layout->base, full, first, few);
-    if (status == MH_OK && mh_arena_map.count < full) {
+    if (status != MH_OK) {
+        return status;
+    }
+    mh_window_init(first);
+    if (mh_arena_map.count < full) {
         // Only what lies in the window is of use.
         hints.nhints = 0;
         mh_hints_add_around(&hints, first, first + size);
     }
-    return status;
+    return MH_OK;
 }
 
 // Makes room for one more arena in the table.
@@ -104,6 +108,33 @@ static enum mh_status grow_table_locked(void) {
     return MH_OK;
 }
 
+// A zeroed record for the arena at base, with its words: in the window, or
+// behind it. NULL when out of memory.
+static struct mh_arena *new_record_locked(uintptr_t base) {
+    struct mh_words words = {NULL, NULL};
+    enum mh_status status = mh_window_words(base, &words);
+    if (status == MH_NO_MEMORY) {
+        return NULL;
+    }
+    size_t size = sizeof(struct mh_arena);
+    if (status != MH_OK) {
+        size += MH_WORDS_BYTES;
+    }
+    struct mh_arena *arena = mh_sys_alloc(size, MH_FOR_SPANS);
+    if (arena == NULL) {
+        return NULL;
+    }
+    mh_sys_name(arena, size, "mheap: arena");
+    if (status != MH_OK) {
+        words.pairs = (struct mh_pair *)(arena + 1);
+        words.page_words = (uint32_t *)(words.pairs + MH_ARENA_PAIRS);
+    }
+    arena->record_bytes = size;
+    arena->page_words = words.page_words;
+    arena->pairs = words.pairs;
+    return arena;
+}
+
 // Makes and publishes the metadata of the granule at base, if it has none.
 static enum mh_status make_arena_locked(uintptr_t base) {
     if (!mh_arena_map_covers(base)) {
@@ -115,12 +146,10 @@ static enum mh_status make_arena_locked(uintptr_t base) {
     if (grow_table_locked() != MH_OK) {
         return MH_NO_MEMORY;
     }
-    struct mh_arena *arena =
-        mh_sys_alloc(sizeof(struct mh_arena), MH_FOR_SPANS);
+    struct mh_arena *arena = new_record_locked(base);
     if (arena == NULL) {
         return MH_NO_MEMORY;
     }
-    mh_sys_name(arena, sizeof(*arena), "mheap: arena");
     arena->base = base;
     arena->bytes = MH_ARENA_SIZE;
     arena->number = (uint32_t)mh_arenas.count;
@@ -291,7 +320,7 @@ static void write_page_words(const struct mh_span *span, struct mh_arena *arena,
     size_t first = mh_arena_page((uintptr_t)span->base);
     size_t count = named_pages(span);
     for (size_t i = 0; i < count; i++) {
-        MH_STORE_RELAXED(&arena->page_word[first + i], word);
+        MH_STORE_RELAXED(&arena->page_words[first + i], word);
     }
 }
 
@@ -356,7 +385,7 @@ void mh_arenas_repair_seq(void) {
 // The last page at or before `page` that names a span, in this arena.
 static struct mh_span *last_named(struct mh_arena *arena, size_t page) {
     for (size_t i = page + 1; i-- > 0;) {
-        if (MH_LOAD_RELAXED(&arena->page_word[i]) != 0) {
+        if (MH_LOAD_RELAXED(&arena->page_words[i]) != 0) {
             return &arena->spans[MH_LOAD_RELAXED(&arena->span_index[i])];
         }
     }

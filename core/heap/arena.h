@@ -1,9 +1,11 @@
 // arena.h - the metadata of one granule of address space.
 //
-// Off the heap, found from an address through the arena map, contiguous and
-// page-aligned, so that a reader outside copies it in a few large pieces. An
-// arena covers MH_ARENA_SIZE of addresses; the memory reserved there may be
-// less, and several heaps may share it: spans name their heap.
+// Off the heap, in three pieces that a reader outside copies whole: the record
+// below, found from an address through the arena map, and the page words and
+// pair words of the arena, which lie in the window (core/page/window.h) or, for
+// an arena outside of it, behind the record. An arena covers MH_ARENA_SIZE of
+// addresses; the memory reserved there may be less, and several heaps may share
+// it: spans name their heap.
 
 #ifndef MHEAP_CORE_HEAP_ARENA_H
 #define MHEAP_CORE_HEAP_ARENA_H
@@ -20,16 +22,7 @@
 // The least that is reserved at a time, and what reservations are multiples of.
 #define MH_ARENA_PIECE ((uintptr_t)1 << 20)
 
-#define MH_PAIR_SHIFT  10 // a pair word stands for 1 KiB of heap
-#define MH_ARENA_PAIRS (MH_ARENA_SIZE >> MH_PAIR_SHIFT)
-#define MH_CLASS_BITS  8 // low bits of a page word
-
-// Two bits for every 16 bytes of heap. live is written by the owner of the span
-// alone, remote by anybody, with atomic operations.
-struct mh_pair {
-    uint64_t live;
-    uint64_t remote;
-};
+#define MH_CLASS_BITS 8 // low bits of a page word
 
 struct mh_arena {
     uint64_t base;       // (c) address of the first byte covered
@@ -39,17 +32,19 @@ struct mh_arena {
     uint32_t births;     // (l) spans ever made here
     uint32_t free_span;  // (l) 1 + index of the first recycled record, or 0
     struct mh_lock lock; // guards the three above
-    uint64_t padding[8]; // 0; fills the first line group
 
-    // By heap page. A page word is owner << 8 | span class; 0: none.
-    uint32_t page_word[MH_ARENA_PAGES];
+    uint64_t record_bytes; // (c) of this record and what lies behind it
+
+    // In the window or behind this record.
+    uint32_t *page_words;  // (c) by heap page: owner << 8 | span class; 0: none
+    struct mh_pair *pairs; // (c) by KiB
+
     // By heap page: the span record, meaningful where the page word is not 0.
-    uint16_t span_index[MH_ARENA_PAGES];
+    MH_ALIGNED(MH_CACHE_LINE) uint16_t span_index[MH_ARENA_PAGES];
     // By the first heap page of a span: odd while the span changes its state,
     // class or owner; grows by two with every change.
     uint32_t seq[MH_ARENA_PAGES];
 
-    MH_ALIGNED(MH_CACHE_LINE) struct mh_pair pairs[MH_ARENA_PAIRS];
     MH_ALIGNED(MH_CACHE_LINE) struct mh_span spans[MH_ARENA_PAGES];
 };
 
@@ -57,22 +52,14 @@ static inline size_t mh_arena_page(uintptr_t address) {
     return (address >> MH_PAGE_SHIFT) & (MH_ARENA_PAGES - 1);
 }
 
-// By byte offset, so that one shift and one mask do: compilers scale twice when
-// they see an index into an array in the middle of a structure.
 static inline struct mh_pair *mh_arena_pair(struct mh_arena *arena,
                                             uintptr_t address) {
-    uintptr_t offset = (address >> (MH_PAIR_SHIFT - 4)) &
-                       ((MH_ARENA_PAIRS - 1) * sizeof(struct mh_pair));
-    return (struct mh_pair *)((char *)arena + offsetof(struct mh_arena, pairs) +
-                              offset);
+    return &arena->pairs[(address >> MH_PAIR_SHIFT) & (MH_ARENA_PAIRS - 1)];
 }
 
 static inline uint32_t *mh_arena_page_word(struct mh_arena *arena,
                                            uintptr_t address) {
-    uintptr_t offset = (address >> (MH_PAGE_SHIFT - 2)) &
-                       ((MH_ARENA_PAGES - 1) * sizeof(uint32_t));
-    return (uint32_t *)((char *)arena + offsetof(struct mh_arena, page_word) +
-                        offset);
+    return &arena->page_words[mh_arena_page(address)];
 }
 
 // The number of a pointer's bit, and the bit; the word it lies in is the

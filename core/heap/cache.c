@@ -16,6 +16,7 @@
 const uint16_t mh_bin_offset[MH_NCLASSES] = {MH_BIN_OFFSETS};
 
 static void own(struct mh_cache *cache, struct mh_span *span) {
+    cache->window = mh_window_now();
     span->prev = NULL;
     span->next = cache->owned;
     if (cache->owned != NULL) {
@@ -367,7 +368,7 @@ static int check_bin(struct mh_cache *cache, unsigned size_class) {
     for (void **at = bottom + 1; at <= bin->top; at++) {
         uintptr_t slot = (uintptr_t)*at;
         struct mh_arena *arena = mh_arena_of(slot);
-        if (arena == NULL || arena->page_word[mh_arena_page(slot)] !=
+        if (arena == NULL || arena->page_words[mh_arena_page(slot)] !=
                                  mh_page_word_make(cache->id, size_class)) {
             return 2;
         }

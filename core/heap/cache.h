@@ -42,9 +42,6 @@ enum mh_cache_state {
 
 // The slots of one class. top points at the last slot pushed; the word before
 // the first slot is NULL, so that popping an empty bin needs no other test.
-// The steps of 16 bytes to 1 KiB, and 0.
-enum { MH_CACHE_STEP_MAX = 1024, MH_CACHE_STEPS = MH_CACHE_STEP_MAX / 16 + 1 };
-
 struct mh_bin {
     void **top;   // (o)
     void **limit; // (o) top == limit: full
@@ -69,12 +66,10 @@ struct mh_bin_count {
 struct mh_cache {
     uint32_t owner_word; // (c) id << MH_CLASS_BITS
     uint32_t id;         // (c)
-    // Empty in a cache that is nobody's: every free goes the slow way.
-    struct mh_arena_window window; // (c)
-    // The span class of sizes to 1 KiB, by (size + 15) / 16. All zero in a
-    // cache that is nobody's, so that every size meets the empty bin 0.
-    uint8_t span_class[MH_CACHE_STEPS]; // (c)
-    struct mh_bin bins[MH_NCLASSES];    // (o)
+    // As wide as the window was when this cache last came to own a span; in a
+    // cache that is nobody's empty, so that every free goes the slow way.
+    struct mh_window window;         // (o)
+    struct mh_bin bins[MH_NCLASSES]; // (o)
 
     struct mh_span
         *current[MH_NCLASSES]; // (o) allocated from first; may be NULL

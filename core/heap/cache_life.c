@@ -13,14 +13,16 @@ enum { FIRST_CAPACITY = 64 }; // of the table of caches
 struct mh_cache mh_cache_none = {
     .owner_word = (uint32_t)MH_OWNER_NOBODY << MH_CLASS_BITS,
     .id = MH_OWNER_NOBODY,
-    .bins = {{mh_cache_none.slots, mh_cache_none.slots}},
+    .bins = {[0 ... MH_NCLASSES - 1] = {mh_cache_none.slots,
+                                        mh_cache_none.slots}},
     .state = MH_CACHE_NOBODY,
 };
 
 struct mh_cache mh_cache_dead = {
     .owner_word = (uint32_t)MH_OWNER_NOBODY << MH_CLASS_BITS,
     .id = MH_OWNER_NOBODY,
-    .bins = {{mh_cache_dead.slots, mh_cache_dead.slots}},
+    .bins = {[0 ... MH_NCLASSES - 1] = {mh_cache_dead.slots,
+                                        mh_cache_dead.slots}},
     .state = MH_CACHE_NOBODY,
 };
 
@@ -64,10 +66,6 @@ static struct mh_cache *make_record_locked(void) {
     }
     cache->id = (uint32_t)mh_caches.count;
     cache->owner_word = cache->id << MH_CLASS_BITS;
-    cache->window = mh_arena_window();
-    for (unsigned i = 0; i < MH_CACHE_STEPS; i++) {
-        cache->span_class[i] = (uint8_t)(mh_size_class((size_t)i * 16) << 1);
-    }
     mh_lock_init(&cache->page_lock, MH_RANK_PAGE_CACHE);
     mh_caches.table[cache->id] = cache;
     // release: a reader that sees the count sees the entry.

@@ -69,7 +69,7 @@ static bool is_unfinished(const struct mh_span *span) {
     uintptr_t base = (uintptr_t)span->base;
     struct mh_arena *arena = mh_arena_of_known(base);
     if (span->state == MH_SPAN_MANUAL) {
-        return arena->page_word[mh_arena_page(base)] == 0;
+        return arena->page_words[mh_arena_page(base)] == 0;
     }
     if (span->size_class != 0) {
         return span->owner_told == mh_owner_word(MH_OWNER_DEAD, false);
@@ -189,7 +189,7 @@ static bool page_is_used(void *arg, uintptr_t page) {
     if (page < *end) {
         return true;
     }
-    if (arena->page_word[mh_arena_page(page)] == 0) {
+    if (arena->page_words[mh_arena_page(page)] == 0) {
         return false;
     }
     const struct mh_span *span = mh_arena_span(arena, page);

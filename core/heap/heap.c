@@ -420,7 +420,7 @@ bool mh_heap_manual_free(void *base) {
     }
     uint32_t manual = mh_page_word_make(MH_OWNER_MANUAL, 0);
     // One of two threads that free the same pages wins the page word.
-    if (!MH_CAS_ACQ_REL(&arena->page_word[mh_arena_page(p)], &manual, 0)) {
+    if (!MH_CAS_ACQ_REL(&arena->page_words[mh_arena_page(p)], &manual, 0)) {
         return false;
     }
     struct mh_span *span = mh_arena_span(arena, p);

@@ -41,11 +41,15 @@ static const struct mheap_inspect_field layout[] = {
     FIELD("arena", struct mh_arena, number),
     FIELD("arena", struct mh_arena, spans_made),
     FIELD("arena", struct mh_arena, births),
-    ARRAY("arena", struct mh_arena, page_word),
+    FIELD("arena", struct mh_arena, record_bytes),
+    FIELD("arena", struct mh_arena, page_words),
+    FIELD("arena", struct mh_arena, pairs),
     ARRAY("arena", struct mh_arena, span_index),
     ARRAY("arena", struct mh_arena, seq),
-    ARRAY("arena", struct mh_arena, pairs),
     ARRAY("arena", struct mh_arena, spans),
+
+    WHOLE("page_word", uint32_t),
+    {"page_word.word", 0, sizeof(uint32_t), 1, sizeof(uint32_t)},
 
     WHOLE("pair", struct mh_pair),
     FIELD("pair", struct mh_pair, live),
@@ -179,6 +183,16 @@ static const struct mheap_inspect_field layout[] = {
     FIELD("arena_map", struct mh_arena_map, bias),
     FIELD("arena_map", struct mh_arena_map, count),
     FIELD("arena_map", struct mh_arena_map, table),
+
+    WHOLE("window", struct mh_window_memory),
+    FIELD("window", struct mh_window_memory, base),
+    FIELD("window", struct mh_window_memory, bytes),
+    FIELD("window", struct mh_window_memory, page_words),
+    FIELD("window", struct mh_window_memory, pairs),
+
+    WHOLE("window_array", struct mh_window_array),
+    FIELD("window_array", struct mh_window_array, base),
+    FIELD("window_array", struct mh_window_array, ready),
 };
 // NOLINTEND(bugprone-sizeof-expression)
 
@@ -227,6 +241,7 @@ void mh_root_publish(void) {
     root->records = address(&mh_records);
     root->books = address(mh_sys_books());
     root->arena_map = address(&mh_arena_map);
+    root->window = address(&mh_window_memory);
     root->process_id = mh_sys_process_id();
     mh_sys_publish(root);
 }

@@ -6,7 +6,8 @@
 
 const struct mh_class_info mh_classes[MH_NCLASSES] = {MH_CLASS_ROWS};
 
-const uint8_t mh_class_by_8[MH_NBY_8] = {MH_CLASS_BY_8};
+const uint8_t mh_span_class_by_size[MH_CLASS_STEP_LIMIT + 1] = {
+    MH_SPAN_CLASS_BY_SIZE};
 const uint8_t mh_class_by_128[MH_NBY_128] = {MH_CLASS_BY_128};
 
 MH_STATIC_ASSERT(MH_NCLASSES <= 128, "class * 2 + noscan fits a byte");

@@ -37,10 +37,11 @@ struct mh_class_info {
 // By class; [0] is all zero.
 extern const struct mh_class_info mh_classes[MH_NCLASSES];
 
-// The class of a size up to MH_CLASS_STEP_LIMIT, and of a larger one.
-#define MH_NBY_8   (MH_CLASS_STEP_LIMIT / 8 + 1)
+// The span class (class * 2) of a size up to MH_CLASS_STEP_LIMIT, byte by byte:
+// a table of steps would be smaller, and two instructions more in every malloc.
+// Above, the class by steps of 128.
 #define MH_NBY_128 ((MH_SMALL_MAX - MH_CLASS_STEP_LIMIT) / 128 + 1)
-extern const uint8_t mh_class_by_8[MH_NBY_8];
+extern const uint8_t mh_span_class_by_size[MH_CLASS_STEP_LIMIT + 1];
 extern const uint8_t mh_class_by_128[MH_NBY_128];
 
 // mh_size_class is the class that malloc serves size from; size is at most
@@ -48,7 +49,7 @@ extern const uint8_t mh_class_by_128[MH_NBY_128];
 static MH_ALWAYS_INLINE unsigned mh_size_class(size_t size) {
     MH_ASSERT(size <= MH_SMALL_MAX);
     if (MH_LIKELY(size <= MH_CLASS_STEP_LIMIT)) {
-        return mh_class_by_8[(size + 7) / 8];
+        return mh_span_class_by_size[size] >> 1;
     }
     return mh_class_by_128[(size - MH_CLASS_STEP_LIMIT + 127) / 128];
 }

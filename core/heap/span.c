@@ -218,7 +218,7 @@ static int check_owner(const struct mh_span *span) {
     uint32_t want = mh_page_word_make(owner, span->size_class);
     for (uint32_t i = 0; i < span->npages; i++) {
         uintptr_t at = (uintptr_t)span->base + ((uintptr_t)i << MH_PAGE_SHIFT);
-        if (arena->page_word[mh_arena_page(at)] != want ||
+        if (arena->page_words[mh_arena_page(at)] != want ||
             mh_arena_span(arena, at) != span) {
             return 7;
         }

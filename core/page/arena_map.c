@@ -56,15 +56,6 @@ enum mh_status mh_arena_map_init(uintptr_t base, uintptr_t full, uintptr_t near,
     return MH_OK;
 }
 
-struct mh_arena_window mh_arena_window(void) {
-    return (struct mh_arena_window){
-        .bias = mh_arena_map.bias,
-        .limit = mh_arena_map.count << (MH_ARENA_SHIFT - MH_GRANULE_SHIFT),
-        .table = mh_arena_map.table,
-        .known = mh_arena_map.known,
-    };
-}
-
 bool mh_arena_map_covers(uintptr_t base) {
     return (base - mh_arena_map.bias) >> MH_ARENA_SHIFT < mh_arena_map.count;
 }

@@ -18,6 +18,7 @@
 #include "core/base/attr.h"
 #include "core/base/bits.h"
 #include "core/base/params.h"
+#include "core/page/window.h"
 #include "core/sys/sys.h"
 
 struct mh_arena;
@@ -31,19 +32,6 @@ struct mh_arena_map {
 
 extern struct mh_arena_map mh_arena_map;
 
-// What of the map a thread cache keeps beside its own fields, for the fast
-// paths: one line in place of two.
-struct mh_arena_window {
-    uintptr_t bias;          // as above
-    uintptr_t limit;         // count, in granules
-    struct mh_arena **table; // as above
-    uintptr_t known;         // as above
-};
-
-struct mh_arena_window mh_arena_window(void);
-
-enum { MH_GRANULE_SHIFT = 4 }; // live and remote bits stand for 16 bytes each
-
 // mh_arena_of finds the arena of a pointer that is a multiple of 16, and NULL
 // for every other: the rotation moves the low four bits to the top, where any
 // one of them lifts the number over count.
@@ -53,30 +41,8 @@ static inline struct mh_arena *mh_arena_of(uintptr_t p) {
     if (MH_UNLIKELY(number >= mh_arena_map.count)) {
         return NULL;
     }
-    // acquire: pairs with mh_arena_map_set, so the record is complete. On the
-    // fast path the dependency alone would do; on x86 both cost the same.
+    // acquire: pairs with mh_arena_map_set, so the record is complete.
     return MH_LOAD_ACQUIRE(&mh_arena_map.table[number]);
-}
-
-// mh_arena_in is mh_arena_of through a window. *bit_out is the number of the
-// pointer's bit, counting on from 0 after 63.
-static MH_ALWAYS_INLINE struct mh_arena *
-mh_arena_in(const struct mh_arena_window *window, uintptr_t p,
-            uintptr_t *bit_out) {
-    uintptr_t granule = mh_ror(p - window->bias, MH_GRANULE_SHIFT);
-    *bit_out = granule; // bias is a multiple of 64 granules
-    if (MH_UNLIKELY(granule >= window->limit)) {
-        return NULL;
-    }
-    uintptr_t number = granule >> (MH_ARENA_SHIFT - MH_GRANULE_SHIFT);
-    return MH_LOAD_ACQUIRE(&window->table[number]);
-}
-
-static MH_ALWAYS_INLINE struct mh_arena *
-mh_arena_in_known(const struct mh_arena_window *window, uintptr_t p) {
-    uintptr_t entry =
-        window->known + (p >> MH_ARENA_SHIFT) * sizeof(struct mh_arena *);
-    return MH_LOAD_RELAXED((struct mh_arena **)entry);
 }
 
 // mh_arena_of_known is mh_arena_of for a pointer the heap itself made.

@@ -78,6 +78,7 @@ struct mheap_inspect_root {
     uint64_t arena_map;  // the "arena_map" structure
     uint64_t process_id; // as the process sees itself; changes after fork
     uint64_t summary;    // struct mheap_summary kept for heapctl run, or 0
+    uint64_t window;     // the "window" structure
 };
 
 // The record every process with an mheap exports. For readers in the process

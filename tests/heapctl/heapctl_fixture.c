@@ -127,8 +127,8 @@ static const struct mh_view_heap heaps[] = {
 };
 
 static const struct mh_view_metadata metadata[] = {
-    {FIXTURE_RECORD, 2 * MEBI, 40 * PAGE, "arena"},
-    {FIXTURE_RECORD + 2 * MEBI, MEBI / 4, 2 * PAGE, "records"},
+    {FIXTURE_RECORD, 2 * MEBI, 40 * PAGE, "arena", false},
+    {FIXTURE_RECORD + 2 * MEBI, MEBI / 4, 2 * PAGE, "records", false},
 };
 
 static const struct mh_view_book books[] = {

@@ -8,155 +8,7 @@
 #include <string.h>
 
 #include "mheap/inspect.h"
-
-enum { POINTER = 0, STRUCT = 255 }; // widths
-
-// Fields in the order of their offsets. A width of STRUCT means the structure
-// named by `of`, which stands earlier in the list.
-static const struct spec {
-    const char *name;
-    unsigned width, count;
-    const char *of;
-} specs[] = {
-    {"pair.remote", 8, 1, NULL},
-    {"pair.live", 8, 1, NULL},
-    {"span.state", 1, 1, NULL},
-    {"span.size_class", 2, 1, NULL},
-    {"span.list", 1, 1, NULL},
-    {"span.owner_told", 8, 1, NULL},
-    {"span.npages", 4, 1, NULL},
-    {"span.slot_size", 4, 1, NULL},
-    {"span.base", 8, 1, NULL},
-    {"span.nslots", 2, 1, NULL},
-    {"span.heap", 4, 1, NULL},
-    {"span.birth", 4, 1, NULL},
-    {"span.large_size", 8, 1, NULL},
-    {"span.free", 4, 8, NULL}, // 256 slots
-    {"arenas.table", POINTER, 1, NULL},
-    {"arenas.count", 8, 1, NULL},
-    {"arena.spans_made", 4, 1, NULL},
-    {"arena.base", 8, 1, NULL},
-    {"arena.bytes", 8, 1, NULL},
-    {"arena.number", 4, 1, NULL},
-    {"arena.page_word", 4, FAKE_PAGES, NULL},
-    {"arena.seq", 4, FAKE_PAGES, NULL},
-    {"arena.span_index", 2, FAKE_PAGES, NULL},
-    {"arena.pairs", STRUCT, FAKE_BYTES / 1024, "pair"},
-    {"arena.spans", STRUCT, FAKE_RECORDS, "span"},
-    {"bin.top", POINTER, 1, NULL},
-    {"bin_count.taken", 8, 1, NULL},
-    {"bin_count.given", 8, 1, NULL},
-    {"page_cache.free", 8, 1, NULL},
-    {"page_cache.base", POINTER, 1, NULL},
-    {"page_cache.released", 8, 1, NULL},
-    {"caches.count", 8, 1, NULL},
-    {"caches.table", POINTER, 1, NULL},
-    {"cache.id", 4, 1, NULL},
-    {"cache.state", 4, 1, NULL},
-    {"cache.generation", 4, 1, NULL},
-    {"cache.thread", 8, 1, NULL},
-    {"cache.heap", POINTER, 1, NULL},
-    {"cache.bins", STRUCT, FAKE_CLASSES, "bin"},
-    {"cache.counts", STRUCT, FAKE_CLASSES, "bin_count"},
-    {"cache.pages", STRUCT, 1, "page_cache"},
-    {"cache.slots", POINTER, 64, NULL},
-    {"palloc_block.nchunks", 8, 1, NULL},
-    {"palloc_block.chunks", POINTER, 1, NULL},
-    {"palloc_table.nblocks", 8, 1, NULL},
-    {"palloc_table.blocks", STRUCT, 2, "palloc_block"},
-    {"palloc_chunk.ours", 8, 1, NULL},
-    {"palloc_chunk.alloc", 8, 1, NULL},
-    {"palloc_chunk.released", 8, 1, NULL},
-    {"palloc_chunk.base", 8, 1, NULL},
-    {"palloc.table", POINTER, 1, NULL},
-    {"palloc.total_pages", 8, 1, NULL},
-    {"palloc.free_pages", 8, 1, NULL},
-    {"palloc.released_pages", 8, 1, NULL},
-    {"room.next", POINTER, 1, NULL},
-    {"room.end", POINTER, 1, NULL},
-    {"heap_counts.large_allocs", 8, 1, NULL},
-    {"heap_counts.spans_made", 8, 1, NULL},
-    {"heap.id", 4, 1, NULL},
-    {"heap.state", 4, 1, NULL},
-    {"heap.name", 32, 1, NULL},
-    {"heap.pages", STRUCT, 1, "palloc"},
-    {"heap.room", STRUCT, 1, "room"},
-    {"heap.counts", STRUCT, 1, "heap_counts"},
-    {"persistent.chunks", POINTER, 1, NULL},
-    {"persistent_chunk.next", POINTER, 1, NULL},
-    {"persistent_chunk.size", POINTER, 1, NULL},
-    {"persistent_chunk.base", POINTER, 1, NULL},
-    {"heaps.count", 4, 1, NULL},
-    {"heaps.table", POINTER, 4, NULL},
-    {"heaps.caches", STRUCT, 1, "persistent"},
-    {"class.size", 4, 1, NULL},
-    {"class.npages", 4, 1, NULL},
-    {"class.nslots", 4, 1, NULL},
-    {"class.cache_slots", 2, 1, NULL},
-    {"account.reserved", 8, 1, NULL},
-    {"account.prepared", 8, 1, NULL},
-    {"account.ready", 8, 1, NULL},
-    {"arena_map.count", POINTER, 1, NULL},
-    {"arena_map.table", POINTER, 1, NULL},
-};
-
-enum { NSPECS = sizeof(specs) / sizeof(specs[0]), MAX_STRUCTS = 32 };
-
-// The layout of one pointer width, worked out once.
-static struct laid_out {
-    unsigned offset[NSPECS], width[NSPECS];
-    struct {
-        char name[24];
-        unsigned size;
-    } structs[MAX_STRUCTS];
-    size_t nstructs;
-} layouts[2];
-
-static struct laid_out *layout_of(const struct fake_heap *heap) {
-    return &layouts[heap->pointer_bytes == 8];
-}
-
-static size_t struct_length(const char *name) {
-    return strcspn(name, ".");
-}
-
-static unsigned *struct_size(struct laid_out *l, const char *name) {
-    size_t length = struct_length(name);
-
-    for (size_t i = 0; i < l->nstructs; i++) {
-        if (strlen(l->structs[i].name) == length &&
-            strncmp(l->structs[i].name, name, length) == 0) {
-            return &l->structs[i].size;
-        }
-    }
-    snprintf(l->structs[l->nstructs].name, sizeof(l->structs[0].name), "%.*s",
-             (int)length, name);
-    return &l->structs[l->nstructs++].size;
-}
-
-// Three bytes of nothing behind every field: nothing is aligned as in C.
-static void lay_out(struct laid_out *l, unsigned pointer_bytes) {
-    for (size_t i = 0; i < NSPECS; i++) {
-        const struct spec *spec = &specs[i];
-        unsigned *size = struct_size(l, spec->name);
-        l->width[i] = spec->width == POINTER ? pointer_bytes : spec->width;
-        if (spec->width == STRUCT) {
-            l->width[i] = *struct_size(l, spec->of);
-        }
-        l->offset[i] = *size;
-        *size += l->width[i] * spec->count + 3;
-    }
-}
-
-static size_t spec_of(const char *field) {
-    for (size_t i = 0; i < NSPECS; i++) {
-        if (strcmp(specs[i].name, field) == 0) {
-            return i;
-        }
-    }
-    fprintf(stderr, "no field %s\n", field);
-    abort();
-}
+#include "tests/inspect/fake_layout.h"
 
 static void put(struct fake_heap *heap, uint64_t address, size_t width,
                 uint64_t value) {
@@ -169,8 +21,8 @@ static void put(struct fake_heap *heap, uint64_t address, size_t width,
 
 void fake_heap_put(struct fake_heap *heap, uint64_t address, const char *field,
                    size_t i, uint64_t value) {
-    struct laid_out *l = layout_of(heap);
-    size_t spec = spec_of(field);
+    struct fake_layout *l = fake_layout_of(heap->pointer_bytes);
+    size_t spec = fake_spec_of(field);
 
     put(heap, address + l->offset[spec] + i * l->width[spec], l->width[spec],
         value);
@@ -178,8 +30,8 @@ void fake_heap_put(struct fake_heap *heap, uint64_t address, const char *field,
 
 uint64_t fake_heap_get(struct fake_heap *heap, uint64_t address,
                        const char *field, size_t i) {
-    struct laid_out *l = layout_of(heap);
-    size_t spec = spec_of(field), width = l->width[spec];
+    struct fake_layout *l = fake_layout_of(heap->pointer_bytes);
+    size_t spec = fake_spec_of(field), width = l->width[spec];
     uint64_t at = address + l->offset[spec] + i * width;
     uint64_t value = 0;
 
@@ -190,10 +42,15 @@ uint64_t fake_heap_get(struct fake_heap *heap, uint64_t address,
     return value;
 }
 
+void fake_heap_put_pointer(struct fake_heap *heap, uint64_t table, size_t i,
+                           uint64_t value) {
+    put(heap, table + i * heap->pointer_bytes, heap->pointer_bytes, value);
+}
+
 static uint64_t field_address(const struct fake_heap *heap, uint64_t address,
                               const char *field, size_t i) {
-    const struct laid_out *l = layout_of(heap);
-    size_t spec = spec_of(field);
+    const struct fake_layout *l = fake_layout_of(heap->pointer_bytes);
+    size_t spec = fake_spec_of(field);
 
     return address + l->offset[spec] + i * l->width[spec];
 }
@@ -209,6 +66,7 @@ enum piece {
     CACHES = 0x880,
     MAP = 0x900,
     RECORDS = 0x980,
+    WINDOW = 0x9c0,
     ROWS = 0x1000, // up to 0x4000
     STATIC_BYTES = 0x4000,
 
@@ -221,6 +79,10 @@ enum piece {
     MAP_TABLE = 0x9000, // a page
     CACHE = 0xa000,     // and the next page
     META_BYTES = 0xc000,
+
+    PAGE_WORDS = 0, // in FAKE_WINDOW; a page in use and one that is not
+    PAIRS = 0x2000, // six pages and two
+    WINDOW_BYTES = 0xa000,
 };
 
 uint64_t fake_heap_arena(const struct fake_heap *heap) {
@@ -233,8 +95,17 @@ uint64_t fake_heap_span(const struct fake_heap *heap, size_t record) {
 }
 
 uint64_t fake_heap_pair(const struct fake_heap *heap, uint64_t address) {
-    return field_address(heap, FAKE_META + ARENA, "arena.pairs",
-                         (size_t)(address - FAKE_HEAP) / 1024);
+    uint64_t size =
+        *fake_struct_size(fake_layout_of(heap->pointer_bytes), "pair");
+
+    return FAKE_WINDOW + PAIRS + (address - FAKE_HEAP) / 1024 * size;
+}
+
+uint64_t fake_heap_page_word(const struct fake_heap *heap, size_t page) {
+    uint64_t size =
+        *fake_struct_size(fake_layout_of(heap->pointer_bytes), "page_word");
+
+    return FAKE_WINDOW + PAGE_WORDS + page * size;
 }
 
 uint64_t fake_heap_cache(const struct fake_heap *heap, size_t id) {
@@ -249,7 +120,6 @@ uint64_t fake_heap_record(const struct fake_heap *heap) {
 }
 
 uint64_t fake_heap_list(const struct fake_heap *heap, const char *name) {
-    (void)heap;
     if (strcmp(name, "arenas") == 0) {
         return FAKE_ROOT + ARENAS;
     }
@@ -261,6 +131,12 @@ uint64_t fake_heap_list(const struct fake_heap *heap, const char *name) {
     }
     if (strcmp(name, "blocks") == 0) {
         return FAKE_META + BLOCKS;
+    }
+    if (strcmp(name, "window") == 0) {
+        return FAKE_ROOT + WINDOW;
+    }
+    if (strcmp(name, "window.pairs") == 0) {
+        return field_address(heap, FAKE_ROOT + WINDOW, name, 0);
     }
     return FAKE_ROOT + CACHES;
 }
@@ -294,16 +170,16 @@ static void put_row(struct fake_heap *heap, size_t i, const char *name,
 }
 
 static size_t put_rows(struct fake_heap *heap) {
-    struct laid_out *l = layout_of(heap);
+    struct fake_layout *l = fake_layout_of(heap->pointer_bytes);
     size_t n = 0;
 
     // Rows nobody knows come first.
     put_row(heap, n++, "zebra", (const unsigned[4]){0, 9, 1, 9});
     put_row(heap, n++, "zebra.stripes", (const unsigned[4]){99, 7, 5, 3});
-    for (size_t i = 0; i < NSPECS; i++) {
-        unsigned numbers[4] = {l->offset[i], l->width[i], specs[i].count,
+    for (size_t i = 0; i < fake_nspecs; i++) {
+        unsigned numbers[4] = {l->offset[i], l->width[i], fake_specs[i].count,
                                l->width[i]};
-        put_row(heap, n++, specs[i].name, numbers);
+        put_row(heap, n++, fake_specs[i].name, numbers);
     }
     for (size_t i = 0; i < l->nstructs; i++) {
         unsigned size = l->structs[i].size;
@@ -346,12 +222,13 @@ static void put_root(struct fake_heap *heap, size_t nrows) {
     PUT_ROOT(heap, npurposes, 2);
     PUT_ROOT(heap, arena_map, FAKE_ROOT + MAP);
     PUT_ROOT(heap, process_id, 4242);
+    PUT_ROOT(heap, window, FAKE_ROOT + WINDOW);
 }
 
 static void put_class(struct fake_heap *heap, size_t i, unsigned size,
                       unsigned npages, unsigned nslots) {
-    struct laid_out *l = layout_of(heap);
-    uint64_t at = FAKE_ROOT + CLASSES + i * *struct_size(l, "class");
+    struct fake_layout *l = fake_layout_of(heap->pointer_bytes);
+    uint64_t at = FAKE_ROOT + CLASSES + i * *fake_struct_size(l, "class");
 
     fake_heap_put(heap, at, "class.size", 0, size);
     fake_heap_put(heap, at, "class.npages", 0, npages);
@@ -361,8 +238,8 @@ static void put_class(struct fake_heap *heap, size_t i, unsigned size,
 
 static void put_book(struct fake_heap *heap, size_t i, uint64_t reserved,
                      uint64_t prepared, uint64_t ready) {
-    struct laid_out *l = layout_of(heap);
-    uint64_t at = FAKE_ROOT + BOOKS + i * *struct_size(l, "account");
+    struct fake_layout *l = fake_layout_of(heap->pointer_bytes);
+    uint64_t at = FAKE_ROOT + BOOKS + i * *fake_struct_size(l, "account");
 
     fake_heap_put(heap, at, "account.reserved", 0, reserved);
     fake_heap_put(heap, at, "account.prepared", 0, prepared);
@@ -384,7 +261,8 @@ static void put_span(struct fake_heap *heap, unsigned record, unsigned page,
     fake_heap_put(heap, at, "span.state", 0, 1);
     fake_heap_put(heap, at, "span.owner_told", 0, (uint64_t)owner << 1);
     for (unsigned i = 0; i < (class == 0 ? 1 : npages); i++) {
-        fake_heap_put(heap, FAKE_META + ARENA, "arena.page_word", page + i,
+        fake_heap_put(heap, fake_heap_page_word(heap, page + i),
+                      "page_word.word", 0,
                       (uint64_t)owner << 8 | (uint64_t) class << 1);
         fake_heap_put(heap, FAKE_META + ARENA, "arena.span_index", page + i,
                       record);
@@ -435,10 +313,29 @@ static void put_arena(struct fake_heap *heap) {
     fake_heap_put(heap, at, "arena.base", 0, FAKE_HEAP);
     fake_heap_put(heap, at, "arena.bytes", 0, FAKE_BYTES);
     fake_heap_put(heap, at, "arena.spans_made", 0, 5);
+    fake_heap_put(
+        heap, at, "arena.record_bytes", 0,
+        *fake_struct_size(fake_layout_of(heap->pointer_bytes), "arena"));
+    fake_heap_put(heap, at, "arena.page_words", 0, FAKE_WINDOW + PAGE_WORDS);
+    fake_heap_put(heap, at, "arena.pairs", 0, FAKE_WINDOW + PAIRS);
     put(heap, FAKE_META + TABLES, heap->pointer_bytes, at);
     fake_heap_put(heap, FAKE_ROOT + ARENAS, "arenas.count", 0, 1);
     fake_heap_put(heap, FAKE_ROOT + ARENAS, "arenas.table", 0,
                   FAKE_META + TABLES);
+}
+
+static void put_window(struct fake_heap *heap) {
+    uint64_t at = FAKE_ROOT + WINDOW;
+    uint64_t words = field_address(heap, at, "window.page_words", 0);
+    uint64_t pairs = field_address(heap, at, "window.pairs", 0);
+
+    fake_heap_put(heap, at, "window.base", 0, FAKE_WINDOW);
+    fake_heap_put(heap, at, "window.bytes", 0, WINDOW_BYTES);
+    fake_heap_put(heap, words, "window_array.base", 0,
+                  FAKE_WINDOW + PAGE_WORDS);
+    fake_heap_put(heap, words, "window_array.ready", 0, 0x1000);
+    fake_heap_put(heap, pairs, "window_array.base", 0, FAKE_WINDOW + PAIRS);
+    fake_heap_put(heap, pairs, "window_array.ready", 0, 0x6000);
 }
 
 static void put_cache(struct fake_heap *heap) {
@@ -469,9 +366,9 @@ static void put_cache(struct fake_heap *heap) {
 }
 
 static void put_chunks(struct fake_heap *heap) {
-    struct laid_out *l = layout_of(heap);
+    struct fake_layout *l = fake_layout_of(heap->pointer_bytes);
     uint64_t first = FAKE_META + CHUNKS;
-    uint64_t second = first + *struct_size(l, "palloc_chunk");
+    uint64_t second = first + *fake_struct_size(l, "palloc_chunk");
     uint64_t block =
         field_address(heap, FAKE_META + BLOCKS, "palloc_table.blocks", 0);
 
@@ -512,9 +409,9 @@ static void put_heap(struct fake_heap *heap) {
 
 // Lists of metadata: the page of tables as records, the cache as caches.
 static void put_lists(struct fake_heap *heap) {
-    struct laid_out *l = layout_of(heap);
+    struct fake_layout *l = fake_layout_of(heap->pointer_bytes);
     uint64_t records = FAKE_META + PIECES;
-    uint64_t caches = records + *struct_size(l, "persistent_chunk");
+    uint64_t caches = records + *fake_struct_size(l, "persistent_chunk");
     uint64_t of_caches =
         field_address(heap, FAKE_ROOT + HEAPS, "heaps.caches", 0);
 
@@ -535,25 +432,23 @@ void fake_heap_make(struct fake_heap *heap, bool big_endian,
     memset(heap, 0, sizeof(*heap));
     heap->big_endian = big_endian;
     heap->pointer_bytes = pointer_bytes;
-    struct laid_out *l = layout_of(heap);
-    if (l->nstructs == 0) {
-        lay_out(l, pointer_bytes);
-    }
     fake_target_map(&heap->target, FAKE_ROOT, STATIC_BYTES);
     fake_target_map(&heap->target, FAKE_HEAP, FAKE_BYTES);
     fake_target_map(&heap->target, FAKE_META, META_BYTES);
+    fake_target_map(&heap->target, FAKE_WINDOW, WINDOW_BYTES);
     put_root(heap, put_rows(heap));
     put_class(heap, 0, 0, 0, 0);
     put_class(heap, 1, 64, 1, 128);
     put_class(heap, 2, 3008, 3, 8);
     put_arena(heap);
+    put_window(heap);
     put_spans(heap);
     put_cache(heap);
     put_heap(heap);
     put_lists(heap);
     put_book(heap, 0, UINT64_C(32) * FAKE_HEAP_PAGE,
              UINT64_C(61) * FAKE_HEAP_PAGE, UINT64_C(35) * FAKE_HEAP_PAGE);
-    put_book(heap, 1, 0, 0, UINT64_C(0xb000));
+    put_book(heap, 1, UINT64_C(0x3000), 0, UINT64_C(0xc000));
 
     fake_target_set_pages(&heap->target, FAKE_HEAP, FAKE_BYTES,
                           MH_TARGET_PAGE_ABSENT);

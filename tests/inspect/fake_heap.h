@@ -13,6 +13,7 @@
 #define FAKE_ROOT      UINT64_C(0x00400000)
 #define FAKE_HEAP      UINT64_C(0x10000000) // one arena of 1 MiB
 #define FAKE_META      UINT64_C(0x20000000)
+#define FAKE_WINDOW    UINT64_C(0x30000000) // page words, pairs, room for more
 #define FAKE_BYTES     UINT64_C(0x00100000)
 #define FAKE_HEAP_PAGE UINT64_C(8192)
 
@@ -53,9 +54,14 @@ void fake_heap_put(struct fake_heap *heap, uint64_t address, const char *field,
 uint64_t fake_heap_get(struct fake_heap *heap, uint64_t address,
                        const char *field, size_t i);
 
+// fake_heap_put_pointer writes pointer i of a table.
+void fake_heap_put_pointer(struct fake_heap *heap, uint64_t table, size_t i,
+                           uint64_t value);
+
 // Addresses of structures.
 uint64_t fake_heap_arena(const struct fake_heap *heap);
 uint64_t fake_heap_span(const struct fake_heap *heap, size_t record);
+uint64_t fake_heap_page_word(const struct fake_heap *heap, size_t page);
 uint64_t fake_heap_pair(const struct fake_heap *heap, uint64_t address);
 uint64_t fake_heap_cache(const struct fake_heap *heap, size_t id);
 uint64_t fake_heap_record(const struct fake_heap *heap); // of the one heap

@@ -9,17 +9,32 @@
 #include "tests/inspect/fake_heap.h"
 #include "tests/inspect/view_oracle.h"
 
-enum { STATIC_BYTES = 0x4000, PATCHABLE = STATIC_BYTES + 0xc000 };
+// What is in use of the three places, one behind another.
+static const struct {
+    uint64_t base;
+    uint32_t bytes;
+} places[] = {
+    {FAKE_ROOT, 0x4000},
+    {FAKE_META, 0x1000},
+    {FAKE_META + 0x8000, 0x4000},
+    {FAKE_WINDOW, 0x7000},
+};
+
+enum { PATCHABLE = 0x10000 };
+
+static uint64_t address_of(uint32_t offset) {
+    size_t i = 0;
+    while (offset >= places[i].bytes) {
+        offset -= places[i].bytes;
+        i++;
+    }
+    return places[i].base + offset;
+}
 
 static void patch(struct fake_heap *heap, const uint8_t *at) {
     uint32_t offset =
         (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16;
-    offset %= PATCHABLE;
-    uint64_t address = offset < STATIC_BYTES
-                           ? FAKE_ROOT + offset
-                           : FAKE_META + (offset - STATIC_BYTES);
-
-    *fake_target_at(&heap->target, address) = at[3];
+    *fake_target_at(&heap->target, address_of(offset % PATCHABLE)) = at[3];
 }
 
 size_t hostile_patch(const uint8_t *data, size_t size) {

@@ -54,7 +54,7 @@ START_TEST(an_arena_record_out_of_nowhere_is_a_finding) {
 END_TEST
 
 START_TEST(shared_memory_is_no_place_for_metadata) {
-    heap.target.maps[2].map.shared = true;
+    heap.target.maps[_i].map.shared = true;
     expect("MH0101");
     ck_assert_uint_eq(view->narenas, 0);
 }
@@ -77,6 +77,65 @@ END_TEST
 START_TEST(more_span_records_than_an_arena_has_are_a_finding) {
     put_arena("arena.spans_made", 0, UINT32_MAX);
     expect("MH0102");
+}
+END_TEST
+
+static const struct {
+    const char *field;
+    uint64_t value;
+    const char *code;
+} words[] = {
+    {"arena.record_bytes", 0, "MH0102"},
+    {"arena.record_bytes", UINT64_MAX, "MH0102"},
+    {"arena.page_words", 0, "MH0101"},
+    {"arena.page_words", UINT64_MAX - 7, "MH0101"},
+    {"arena.page_words", FAKE_WINDOW + 4, "MH0101"},
+    {"arena.pairs", 8, "MH0101"},
+    {"arena.pairs", FAKE_WINDOW + 0x8000, "MH0101"}, // reach out of it
+};
+
+START_TEST(an_arena_whose_words_cannot_be_there_is_a_finding) {
+    put_arena(words[_i].field, 0, words[_i].value);
+    expect(words[_i].code);
+    ck_assert_uint_eq(view->narenas, 0);
+}
+END_TEST
+
+START_TEST(two_arenas_that_share_their_words_are_a_finding) {
+    // A second record, over other addresses, with the words of the first.
+    uint64_t first = fake_heap_arena(&heap), second = first + 0x2000;
+    memcpy(fake_target_at(&heap.target, second),
+           fake_target_at(&heap.target, first), 0x1000);
+    fake_heap_put(&heap, second, "arena.base", 0, FAKE_HEAP + FAKE_BYTES);
+    fake_heap_put(&heap, fake_heap_list(&heap, "arenas"), "arenas.count", 0, 2);
+    fake_heap_put_pointer(&heap, FAKE_META + 0x8000, 1, second);
+    expect("MH0103");
+    ck_assert_uint_eq(view->narenas, 1);
+}
+END_TEST
+
+static const struct {
+    const char *field;
+    uint64_t value;
+} windows[] = {
+    {"window.bytes", UINT64_MAX},
+    {"window.bytes", 0x1000},
+    {"window.base", FAKE_WINDOW - 0x1000},
+    {"window.base", UINT64_MAX - 0xfff},
+};
+
+START_TEST(a_window_that_cannot_be_is_a_finding) {
+    fake_heap_put(&heap, fake_heap_list(&heap, "window"), windows[_i].field, 0,
+                  windows[_i].value);
+    expect("MH0309");
+    ck_assert_uint_eq(view->nspans, 4);
+}
+END_TEST
+
+START_TEST(a_window_that_is_ready_beyond_its_end_is_a_finding) {
+    fake_heap_put(&heap, fake_heap_list(&heap, "window.pairs"),
+                  "window_array.ready", 0, 0x8001);
+    expect("MH0309");
 }
 END_TEST
 
@@ -244,9 +303,15 @@ static Suite *hostile_suite(void) {
 
     tcase_add_checked_fixture(lies, set_up, tear_down);
     tcase_add_test(lies, an_arena_record_out_of_nowhere_is_a_finding);
-    tcase_add_test(lies, shared_memory_is_no_place_for_metadata);
+    tcase_add_loop_test(lies, shared_memory_is_no_place_for_metadata, 2, 4);
     tcase_add_test(lies, more_arenas_than_there_can_be_are_counted_not_read);
     tcase_add_test(lies, an_arena_that_wraps_is_a_finding);
+    tcase_add_loop_test(lies, an_arena_whose_words_cannot_be_there_is_a_finding,
+                        0, sizeof(words) / sizeof(words[0]));
+    tcase_add_test(lies, two_arenas_that_share_their_words_are_a_finding);
+    tcase_add_loop_test(lies, a_window_that_cannot_be_is_a_finding, 0,
+                        sizeof(windows) / sizeof(windows[0]));
+    tcase_add_test(lies, a_window_that_is_ready_beyond_its_end_is_a_finding);
     tcase_add_test(lies, more_span_records_than_an_arena_has_are_a_finding);
     tcase_add_loop_test(lies, a_span_record_that_lies_is_a_finding, 0,
                         sizeof(spans) / sizeof(spans[0]));

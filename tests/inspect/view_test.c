@@ -120,7 +120,8 @@ START_TEST(caches_heaps_books_and_metadata_are_decoded) {
     ck_assert_uint_eq(view->heaps[0].large_allocs, 3);
     ck_assert_uint_eq(view->heaps[0].nspans, 4);
     ck_assert_uint_eq(view->nbooks, 2);
-    ck_assert_uint_eq(view->nmetadata, 4);
+    // The arena, two lists, the map; of the window, two Ready and two not.
+    ck_assert_uint_eq(view->nmetadata, 8);
     ck_assert_uint_eq(view->process_id, 4242);
     ck_assert_int_eq(view->big_endian, _i % 2);
 }
@@ -141,14 +142,15 @@ START_TEST(the_ledger_adds_up_to_the_page) {
     ck_assert_uint_eq(ledger.taken, 2 * FAKE_HEAP_PAGE);
     ck_assert_uint_eq(ledger.page_caches, 2 * FAKE_HEAP_PAGE);
     ck_assert_uint_eq(ledger.free_kept, 20 * FAKE_HEAP_PAGE);
-    ck_assert_uint_eq(ledger.metadata, 0xb000);
-    ck_assert_uint_eq(ledger.sum, 35 * FAKE_HEAP_PAGE + 0xb000);
+    ck_assert_uint_eq(ledger.metadata, 0xc000);
+    ck_assert_uint_eq(ledger.metadata_rest, 0x3000);
+    ck_assert_uint_eq(ledger.sum, 35 * FAKE_HEAP_PAGE + 0xc000);
     ck_assert_uint_eq(ledger.untouched, 10 * FAKE_HEAP_PAGE);
-    ck_assert_uint_eq(ledger.resident, 25 * FAKE_HEAP_PAGE + 0xb000);
+    ck_assert_uint_eq(ledger.resident, 25 * FAKE_HEAP_PAGE + 0xc000);
     ck_assert_int_eq(ledger.difference, 0);
     ck_assert_uint_eq(ledger.released, 61 * FAKE_HEAP_PAGE);
     ck_assert_uint_eq(ledger.room, 32 * FAKE_HEAP_PAGE);
-    ck_assert_uint_eq(ledger.reserved, FAKE_BYTES + 0xb000);
+    ck_assert_uint_eq(ledger.reserved, FAKE_BYTES + 0xf000);
     ck_assert_int_eq(ledger.reserved_difference, 0);
     ck_assert_uint_eq(ledger.booked, ledger.reserved);
     ck_assert_int_eq(ledger.rest,
@@ -221,6 +223,11 @@ START_TEST(an_address_is_located) {
     ck_assert_uint_eq(place.run->kind, MH_KIND_FREE);
     mh_view_locate(view, FAKE_META, &place);
     ck_assert_str_eq(place.metadata->what, "arena");
+    mh_view_locate(view, FAKE_WINDOW + 0x7fff, &place);
+    ck_assert_str_eq(place.metadata->what, "window");
+    ck_assert(!place.metadata->reserved);
+    mh_view_locate(view, FAKE_WINDOW + 0x8000, &place);
+    ck_assert(place.metadata->reserved);
     mh_view_locate(view, 0, &place);
     ck_assert(place.run == NULL && place.span == NULL && place.arena == NULL &&
               place.metadata == NULL);
@@ -232,8 +239,8 @@ END_TEST
 // ---- memory that is not there -----------------------------------------------
 
 START_TEST(pages_that_nothing_backs_are_never_read) {
-    // The page of the last pair words and the one behind the spans.
-    fake_target_set_pages(&heap.target, FAKE_META + 0x1000, 0x3000,
+    // Pairs of pages that were never used.
+    fake_target_set_pages(&heap.target, FAKE_WINDOW + 0x3000, 0x5000,
                           MH_TARGET_PAGE_ABSENT);
     read_view();
     ck_assert(!heap.target.touched_absent);

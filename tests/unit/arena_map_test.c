@@ -100,25 +100,6 @@ START_TEST(so_it_is_in_a_window) {
 }
 END_TEST
 
-// A cache's copy of the map says the same, and which bit is the address's.
-START_TEST(a_copy_of_the_window_finds_the_same) {
-    uintptr_t bit;
-    struct mh_arena_window empty = {0, 0, NULL, 0};
-    ck_assert_ptr_null(mh_arena_in(&empty, NEAR, &bit));
-    make_window(NEAR);
-    mh_arena_map_set(NEAR, arena);
-    struct mh_arena_window window = mh_arena_window();
-    for (uintptr_t at = NEAR - SIZE; at < NEAR + 2 * SIZE;
-         at += SIZE / 64 + 8) {
-        ck_assert_ptr_eq(mh_arena_in(&window, at, &bit), mh_arena_of(at));
-        if (at % 16 == 0) {
-            ck_assert_uint_eq(bit % 64, (at >> MH_GRANULE_SHIFT) % 64);
-        }
-    }
-    ck_assert_ptr_eq(mh_arena_in_known(&window, NEAR + 48), arena);
-}
-END_TEST
-
 START_TEST(wild_addresses_have_no_arena) {
     static const uint64_t wild[] = {0,
                                     16,
@@ -171,7 +152,6 @@ int main(void) {
     tcase_add_test(tcase, no_room_for_the_smallest_map_is_reported);
     tcase_add_test(tcase, an_arena_is_found_from_its_multiples_of_16);
     tcase_add_test(tcase, so_it_is_in_a_window);
-    tcase_add_test(tcase, a_copy_of_the_window_finds_the_same);
     tcase_add_test(tcase, wild_addresses_have_no_arena);
     tcase_add_test(tcase, a_base_above_the_middle_works);
     tcase_add_test_raise_signal(

@@ -64,7 +64,7 @@ START_TEST(a_span_with_free_slots_is_given_to_who_asks) {
     ck_assert_int_eq(span->list, MH_LIST_NONE);
     ck_assert_uint_eq(span->owner_told, mh_owner_word(cache->id, false));
     uintptr_t base = (uintptr_t)span->base;
-    uint32_t word = mh_arena_of(base)->page_word[mh_arena_page(base)];
+    uint32_t word = mh_arena_of(base)->page_words[mh_arena_page(base)];
     ck_assert_uint_eq(mh_page_word_owner(word), cache->id);
     ck_assert_ptr_eq(cache->owned, span);
 }

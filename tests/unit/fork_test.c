@@ -244,7 +244,7 @@ START_TEST(a_span_whose_words_were_being_cleared_is_gone) {
     struct mh_arena *arena = mh_arena_of((uintptr_t)idle_span->base);
     size_t page = mh_arena_page((uintptr_t)idle_span->base);
     idle_span->owner_told = mh_owner_word(MH_OWNER_DEAD, false);
-    arena->page_word[page] = 0;
+    arena->page_words[page] = 0;
     arena->seq[page]++;
     fork_and_check();
 }
@@ -255,7 +255,7 @@ START_TEST(a_span_that_was_being_published_is_gone) {
     run_helper(make_an_idle_span);
     struct mh_arena *arena = mh_arena_of((uintptr_t)idle_span->base);
     size_t page = mh_arena_page((uintptr_t)idle_span->base);
-    arena->page_word[page + idle_span->npages - 1] = 0;
+    arena->page_words[page + idle_span->npages - 1] = 0;
     arena->seq[page]++;
     fork_and_check();
 }
@@ -301,7 +301,7 @@ START_TEST(a_large_object_being_published_is_gone) {
     uintptr_t p = (uintptr_t)large;
     struct mh_arena *arena = mh_arena_of(p);
     mh_arena_pair(arena, p)->live &= ~mh_pair_bit(p);
-    arena->page_word[mh_arena_page(p)] = 0;
+    arena->page_words[mh_arena_page(p)] = 0;
     arena->seq[mh_arena_page(p)]++;
     large = NULL;
     fork_and_check();
@@ -312,7 +312,7 @@ START_TEST(pages_being_freed_are_gone) {
     fill(mine);
     run_helper(make_large);
     uintptr_t p = (uintptr_t)pages;
-    mh_arena_of(p)->page_word[mh_arena_page(p)] = 0;
+    mh_arena_of(p)->page_words[mh_arena_page(p)] = 0;
     pages = NULL;
     fork_and_check();
 }

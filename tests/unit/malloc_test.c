@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/heap/size_class.h"
+#include "core/page/window.h"
 #include "mheap/mheap.h"
 #include "platform/sim/sim.h"
 #include "tests/support/books.h"
@@ -202,6 +203,64 @@ START_TEST(out_of_memory_is_enomem_everywhere) {
 }
 END_TEST
 
+// ---- objects that the window does not cover ---------------------------------
+
+enum { NOBJECTS = 6000, OBJECT_BYTES = 16384 }; // more than one arena
+
+static void one_arena_of_window(void) {
+    mh_sim_limit_space((size_t)16 << 20);
+    (void)mh_sys_facts(); // says it for good
+    mh_sim_limit_space(0);
+}
+
+static unsigned bad_frees;
+
+static void count(const struct mheap_bad_free *what, void *context) {
+    (void)what;
+    (void)context;
+    bad_frees++;
+}
+
+START_TEST(objects_beyond_the_window_are_freed_and_looked_after_too) {
+    static char *objects[NOBJECTS];
+    size_t outside = 0;
+    mheap_set_bad_free_handler(count, NULL);
+    for (size_t i = 0; i < NOBJECTS; i++) {
+        objects[i] = mheap_malloc(OBJECT_BYTES);
+        ck_assert_ptr_nonnull(objects[i]);
+        uintptr_t granule =
+            mh_window_granule(&mh_window, (uintptr_t)objects[i]);
+        outside += granule >= mh_window.limit;
+    }
+    ck_assert_uint_eq(mh_window_memory.narenas, 1);
+    ck_assert_uint_gt(outside, NOBJECTS / 8);
+    for (size_t i = 0; i < NOBJECTS; i++) {
+        mheap_free(objects[i] + 16);
+        ck_assert_uint_eq(bad_frees, 2 * i + 1);
+        mheap_free(objects[i]);
+        mheap_free(objects[i]);
+        ck_assert_uint_eq(bad_frees, 2 * i + 2);
+    }
+    check_books();
+}
+END_TEST
+
+START_TEST(a_heap_without_any_window_works) {
+    mh_sim_limit_space((size_t)8 << 20);
+    mheap_set_bad_free_handler(count, NULL);
+    char *p = mheap_malloc(100);
+    ck_assert_ptr_nonnull(p);
+    ck_assert_uint_eq(mh_window_memory.narenas, 0);
+    memset(p, 1, 100);
+    mheap_free(p);
+    ck_assert_uint_eq(bad_frees, 0);
+    mheap_free(p);
+    ck_assert_uint_eq(bad_frees, 1);
+    ck_assert_ptr_eq(mheap_malloc(100), p);
+    check_books();
+}
+END_TEST
+
 START_TEST(the_version_is_a_version) {
     ck_assert_str_eq(mheap_version(), MHEAP_VERSION_STRING);
 }
@@ -220,7 +279,13 @@ int main(void) {
     tcase_add_test(tcase, small_alignments_come_from_small_slots);
     tcase_add_test(tcase, allocation_keeps_errno_when_it_succeeds);
     tcase_add_test(tcase, out_of_memory_is_enomem_everywhere);
+    tcase_add_test(tcase, a_heap_without_any_window_works);
     tcase_add_test(tcase, the_version_is_a_version);
     suite_add_tcase(suite, tcase);
+    TCase *beyond = tcase_create("beyond the window");
+    tcase_add_checked_fixture(beyond, one_arena_of_window, NULL);
+    tcase_add_test(beyond,
+                   objects_beyond_the_window_are_freed_and_looked_after_too);
+    suite_add_tcase(suite, beyond);
     return mh_test_main(suite);
 }

@@ -116,7 +116,9 @@ START_TEST(the_table_leads_to_every_object) {
     ck_assert_uint_eq(base, at & ~(MH_ARENA_SIZE - 1));
 
     uint64_t page = (at - base) >> root->page_shift;
-    uint64_t word = read_field(arena, "arena.page_word", page);
+    const char *words = pointer(read_field(arena, "arena.page_words", 0));
+    ck_assert_uint_eq(row("page_word")->width, sizeof(uint32_t));
+    uint64_t word = *(const uint32_t *)(words + page * row("page_word")->width);
     uint64_t index = read_field(arena, "arena.span_index", page);
     const char *span = (const char *)arena + row("arena.spans")->offset +
                        index * row("arena.spans")->stride;
@@ -125,9 +127,9 @@ START_TEST(the_table_leads_to_every_object) {
     ck_assert_uint_eq((at - span_base) % slot_size, 0);
     ck_assert_uint_eq(slot_size, mheap_usable_size(p));
 
+    const char *pairs = pointer(read_field(arena, "arena.pairs", 0));
     const char *pair =
-        (const char *)arena + row("arena.pairs")->offset +
-        (at - base) / root->pair_bytes * row("arena.pairs")->stride;
+        pairs + (at - base) / root->pair_bytes * row("pair")->width;
     uint64_t bit = (at >> root->granule_shift) % 64;
     ck_assert_uint_eq(read_field(pair, "pair.live", 0) >> bit & 1, 1);
 

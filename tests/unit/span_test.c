@@ -220,9 +220,9 @@ START_TEST(the_check_names_what_is_broken) {
     set_live((void *)(uintptr_t)(base + 16));
     ck_assert_int_eq(mh_span_check(span), 6);
     pair_of((uintptr_t)base)->live = 0;
-    arena->page_word[mh_arena_page((uintptr_t)base)] ^= 1u << MH_CLASS_BITS;
+    arena->page_words[mh_arena_page((uintptr_t)base)] ^= 1u << MH_CLASS_BITS;
     ck_assert_int_eq(mh_span_check(span), 7);
-    arena->page_word[mh_arena_page((uintptr_t)base)] ^= 1u << MH_CLASS_BITS;
+    arena->page_words[mh_arena_page((uintptr_t)base)] ^= 1u << MH_CLASS_BITS;
     span->list = MH_LIST_CENTRAL;
     ck_assert_int_eq(mh_span_check(span), 8);
     *span = good;
