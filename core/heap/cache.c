@@ -137,6 +137,9 @@ static void raise_limit(struct mh_cache *cache, unsigned size_class) {
     const struct mh_class_info *info = &mh_classes[size_class];
     void **bottom = mh_bin_bottom(cache, size_class);
     size_t now = (size_t)(bin->limit - bottom);
+    if (now == info->cache_slots) {
+        return;
+    }
     size_t most = mh_option(MH_OPTION_CACHE_BYTES) / info->size;
     size_t want = 2 * now;
     if (want > info->cache_slots) {
@@ -191,11 +194,7 @@ static uint32_t refill(struct mh_cache *cache, unsigned size_class,
         cache->current[size_class] = span;
     }
     uint32_t n = span->nfree < max ? span->nfree : max;
-    mh_span_take(span, n, bottom + 1 + n);
-    struct mh_arena *arena = mh_arena_of_known((uintptr_t)span->base);
-    for (uint32_t i = 1; i <= n; i++) {
-        *mh_bin_pair(bottom + i) = mh_arena_pair(arena, (uintptr_t)bottom[i]);
-    }
+    mh_span_take(span, n, bottom + 1 + n, mh_bin_pair(bottom + 1 + n));
     MH_STORE_RELAXED(&bin->top, bottom + n);
     struct mh_bin_count *count = &cache->counts[size_class];
     MH_STORE_RELAXED(&count->taken, count->taken + n);
@@ -218,11 +217,17 @@ void *mh_cache_alloc_slow(struct mh_cache *cache, unsigned size_class) {
     return slot;
 }
 
+static struct mh_span *span_of(void *slot) {
+    uintptr_t at = (uintptr_t)slot;
+    return mh_arena_span(mh_arena_of_known(at), at);
+}
+
 // Gives slots of one class back to the span of the first, for as long as they
-// lie in it; the number of them. Objects freed in order come in long runs.
-static size_t give_run(struct mh_cache *cache, struct mh_span *span,
-                       unsigned size_class, void **slots, size_t n) {
+// lie in it; the number of them.
+static size_t give_run(struct mh_cache *cache, unsigned size_class,
+                       void **slots, size_t n) {
     const struct mh_class_info *info = &mh_classes[size_class];
+    struct mh_span *span = span_of(slots[0]);
     uintptr_t base = (uintptr_t)span->slots_base;
     uintptr_t bytes = (uintptr_t)info->npages << MH_PAGE_SHIFT;
     uint64_t magic = info->magic;
@@ -241,26 +246,55 @@ static size_t give_run(struct mh_cache *cache, struct mh_span *span,
     return i;
 }
 
-static bool same_page(uintptr_t a, uintptr_t b) {
-    return a >> MH_PAGE_SHIFT == b >> MH_PAGE_SHIFT;
-}
-
-// Gives n slots of one class back. Objects freed in random order come from as
-// many spans: all of them are looked up, and on their way to the processor's
-// cache, before the first is written.
-static void give_slots(struct mh_cache *cache, unsigned size_class,
-                       void **slots, size_t n) {
+// Objects freed in random order come from as many spans: all of them are looked
+// up, and on their way to the processor's cache, before the first is written.
+static void give_scattered(struct mh_cache *cache, unsigned size_class,
+                           void **slots, size_t n) {
+    const struct mh_class_info *info = &mh_classes[size_class];
     struct mh_span *spans[MH_CLASS_MAX_CACHED];
     MH_ASSERT(n <= MH_CLASS_MAX_CACHED);
     for (size_t i = 0; i < n; i++) {
-        uintptr_t at = (uintptr_t)slots[i];
-        bool near = i != 0 && same_page(at, (uintptr_t)slots[i - 1]);
-        spans[i] =
-            near ? spans[i - 1] : mh_arena_span(mh_arena_of_known(at), at);
+        spans[i] = span_of(slots[i]);
         MH_PREFETCH_WRITE(&spans[i]->nfree);
     }
+    uint64_t magic = info->magic;
+    uint32_t nslots = info->nslots;
+    for (size_t i = 0; i < n; i++) {
+        struct mh_span *span = spans[i];
+        uintptr_t offset = (uintptr_t)slots[i] - (uintptr_t)span->slots_base;
+        uint64_t slot = (offset * magic) >> 32;
+        uint64_t *word = &span->free[slot / 64];
+        MH_ASSERT(!mh_bit_get(*word, slot));
+        MH_STORE_RELAXED(word, mh_bit_with(*word, slot));
+        span->free_words = (uint16_t)(span->free_words | 1u << (slot / 64));
+        uint32_t nfree = span->nfree + 1;
+        MH_STORE_RELAXED(&span->nfree, nfree);
+        if (MH_UNLIKELY(span->list == MH_LIST_NONE || nfree == nslots)) {
+            settle(cache, span, size_class);
+        }
+    }
+}
+
+// Whether two slots of a class are likely to lie in one span.
+static bool is_near(unsigned size_class, const void *a, const void *b) {
+    uintptr_t bytes = (uintptr_t)mh_classes[size_class].npages << MH_PAGE_SHIFT;
+    uintptr_t low = (uintptr_t)(a < b ? a : b);
+    uintptr_t high = (uintptr_t)(a < b ? b : a);
+    return high - low < bytes;
+}
+
+// Gives n slots of one class back. Objects freed in order come in long runs,
+// which need no look ahead: then the first two are neighbours, or the last two.
+static void give_slots(struct mh_cache *cache, unsigned size_class,
+                       void **slots, size_t n) {
+    bool in_order = n >= 2 && (is_near(size_class, slots[0], slots[1]) ||
+                               is_near(size_class, slots[n - 2], slots[n - 1]));
+    if (!in_order) {
+        give_scattered(cache, size_class, slots, n);
+        return;
+    }
     for (size_t i = 0; i < n;) {
-        i += give_run(cache, spans[i], size_class, slots + i, n - i);
+        i += give_run(cache, size_class, slots + i, n - i);
     }
 }
 

@@ -39,23 +39,30 @@ void mh_span_fill_free(struct mh_span *span) {
     MH_STORE_RELAXED(&span->nfree, span->nslots);
 }
 
-uint32_t mh_span_take(struct mh_span *span, uint32_t max, void **slots_end) {
-    uint32_t n = 0;
-    void **out = slots_end;
+uint32_t mh_span_take(struct mh_span *span, uint32_t max, void **slots_end,
+                      struct mh_pair **pairs_end) {
+    uintptr_t base = (uintptr_t)span->base;
     uintptr_t size = span->slot_size;
-    while (n < max && span->free_words != 0) {
+    struct mh_pair *first = mh_arena_pair(mh_arena_of_known(base), base);
+    void **slots = slots_end;
+    struct mh_pair **pairs = pairs_end;
+    uint32_t left = max;
+    while (left != 0 && span->free_words != 0) {
         uint32_t word = mh_ctz64(span->free_words);
         uint64_t bits = span->free[word];
-        uintptr_t base = mh_span_slot_address(span, word * 64);
-        for (; bits != 0 && n < max; bits &= bits - 1) {
-            *--out = (void *)(base + mh_ctz64(bits) * size);
-            MH_PREFETCH_WRITE(*out);
-            n++;
+        uintptr_t start = word * 64 * size;
+        for (; bits != 0 && left != 0; bits &= bits - 1) {
+            uintptr_t offset = start + mh_ctz64(bits) * size;
+            void *slot = (void *)(base + offset);
+            MH_PREFETCH_WRITE(slot);
+            *--slots = slot;
+            *--pairs = mh_pair_of(first, offset >> MH_GRANULE_SHIFT);
+            left--;
         }
         set_free_word(span, word, bits);
     }
-    MH_STORE_RELAXED(&span->nfree, span->nfree - n);
-    return n;
+    MH_STORE_RELAXED(&span->nfree, span->nfree - (max - left));
+    return max - left;
 }
 
 // Makes the slots of one pair word free whose remote bits were taken.

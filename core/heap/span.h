@@ -22,6 +22,7 @@
 #include "core/base/atomic.h"
 #include "core/base/attr.h"
 #include "core/base/params.h"
+#include "core/page/window.h"
 
 enum {
     MH_SPAN_MAX_SLOTS = 1024,
@@ -131,9 +132,11 @@ void mh_span_put_free(struct mh_span *span, uint32_t slot);
 void mh_span_fill_free(struct mh_span *span);
 
 // mh_span_take claims up to max free slots, in address order, lowest first, and
-// writes their addresses to slots[-1], slots[-2], …, so that popping from the
-// end hands them out in address order. Owner only. The result is how many.
-uint32_t mh_span_take(struct mh_span *span, uint32_t max, void **slots_end);
+// writes their addresses to slots_end[-1], slots_end[-2], …, so that popping
+// from the end hands them out in address order, and where the live bit of each
+// is to pairs_end likewise. Owner only. The result is how many.
+uint32_t mh_span_take(struct mh_span *span, uint32_t max, void **slots_end,
+                      struct mh_pair **pairs_end);
 
 // mh_span_drain moves what other threads freed from remote to free, and says
 // how many slots it found. Owner only, or under the central lock when there is

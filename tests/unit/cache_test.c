@@ -83,6 +83,30 @@ START_TEST(what_was_freed_last_is_handed_out_first) {
 }
 END_TEST
 
+// The order in which no two neighbours lie in one span.
+START_TEST(slots_of_many_spans_go_back_to_each_of_them) {
+    size_t nslots = mh_classes[size_class].nslots;
+    size_t nspans = MOST / nslots;
+    get(nspans * nslots);
+    for (size_t slot = 0; slot < nslots; slot++) {
+        for (size_t span = 0; span < nspans; span++) {
+            mheap_free(objects[span * nslots + slot]);
+        }
+        ck_assert_int_eq(mh_cache_check(cache()), 0);
+    }
+    size_t cached = fill();
+    size_t free = 0;
+    for (size_t i = 0; i < nspans * nslots; i++) {
+        struct mh_span *span = mh_arena_span_at((uintptr_t)objects[i]);
+        free += span == NULL || is_free_in_span(objects[i]);
+    }
+    ck_assert_uint_eq(free + cached, nspans * nslots);
+    mheap_thread_flush();
+    ck_assert_ptr_null(cache()->owned);
+    check_books();
+}
+END_TEST
+
 START_TEST(limits_double_until_the_class_allows_no_more) {
     size_t before = limit();
     size_t most = mh_classes[size_class].cache_slots;
@@ -371,6 +395,7 @@ int main(void) {
     tcase_add_checked_fixture(bins, begin, NULL);
     tcase_add_test(bins, slots_come_in_address_order_from_a_fresh_span);
     tcase_add_test(bins, what_was_freed_last_is_handed_out_first);
+    tcase_add_test(bins, slots_of_many_spans_go_back_to_each_of_them);
     tcase_add_test(bins, limits_double_until_the_class_allows_no_more);
     tcase_add_test(bins, a_full_bin_gives_its_older_half_back);
     tcase_add_test(bins, nothing_is_kept_where_nothing_may_be);

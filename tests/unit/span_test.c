@@ -31,7 +31,12 @@ static struct mh_pair *pair_of(uintptr_t p) {
 }
 
 static uint32_t take(uint32_t n) {
-    return mh_span_take(span, n, slots + n);
+    static struct mh_pair *pairs[MH_SPAN_MAX_SLOTS];
+    uint32_t taken = mh_span_take(span, n, slots + n, pairs + n);
+    for (uint32_t i = n - taken; i < n; i++) {
+        ck_assert_ptr_eq(pairs[i], pair_of((uintptr_t)slots[i]));
+    }
+    return taken;
 }
 
 static void set_live(void *p) {
