@@ -314,6 +314,7 @@ struct mh_span *mh_heap_new_span(struct mheap *heap, unsigned size_class,
     unsigned shift = pairs > 64 ? mh_log2(pairs - 1) - 5 : 0;
     MH_STORE_RELAXED(&span->touched_shift, (uint8_t)shift);
     mh_span_fill_free(span);
+    mh_span_clear_strays(span);
     MH_ADD_RELAXED(&heap->counts.spans_made, 1);
     mh_span_publish(span, MH_SPAN_IN_USE, cache->id);
     return span;

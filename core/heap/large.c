@@ -54,6 +54,7 @@ void *mh_large_alloc(struct mheap *heap, size_t size, size_t align,
     MH_STORE_RELAXED(&span->large_size, size);
     MH_ADD_RELAXED(&heap->counts.spans_made, 1);
     count_alloc(heap, npages << MH_PAGE_SHIFT);
+    mh_span_clear_strays(span);
     mh_span_publish(span, MH_SPAN_IN_USE, MH_OWNER_LARGE);
     set_live(base);
     return (void *)base;

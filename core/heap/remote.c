@@ -101,17 +101,67 @@ static bool is_live(const struct mh_pair *pair, uint64_t bit) {
     return !MH_CHECKS || (MH_LOAD_RELAXED(&pair->live) & bit) != 0;
 }
 
+static void touch(struct mh_span *span, uintptr_t p) {
+    uint64_t offset = p - MH_LOAD_RELAXED(&span->base);
+    unsigned shift = MH_PAIR_SHIFT + MH_LOAD_RELAXED(&span->touched_shift);
+    __atomic_fetch_or(&span->touched, UINT64_C(1) << (offset >> shift & 63),
+                      __ATOMIC_SEQ_CST);
+}
+
+// Whether slots of a size class lie on the page of p: not when it is free, or
+// another kind of span's.
+static bool has_slots(struct mh_arena *arena, uintptr_t p) {
+    // acquire: pairs with the fence in mh_span_publish.
+    uint32_t word = MH_LOAD_ACQUIRE(mh_arena_page_word(arena, p));
+    return mh_page_word_class(word) != 0;
+}
+
+// The span has died since the remote bit was set, which it could do only when
+// the bit had been taken in, or set too late: after another free of the object.
+// Where the page is still nobody's, a bit that is there says the latter, and
+// must not wait for the next span. Where it has a new span, the bit may be that
+// one's. *span is then the new one, and it is to be told. False: a bad free.
+static bool outlived(struct mh_arena *arena, uintptr_t p,
+                     struct mh_span **span) {
+    struct mh_pair *pair = mh_arena_pair(arena, p);
+    uint64_t bit = mh_pair_bit(p);
+    if (!has_slots(arena, p)) {
+        if ((MH_AND_RELEASE(&pair->remote, ~bit) & bit) == 0) {
+            *span = NULL;
+            return true;
+        }
+        if (!has_slots(arena, p)) {
+            return false;
+        }
+        // It has one by now, and the bit may have been set for it.
+        __atomic_fetch_or(&pair->remote, bit, __ATOMIC_SEQ_CST);
+    }
+    *span = mh_arena_span(arena, p);
+    return true;
+}
+
+bool mh_remote_tell(struct mh_arena *arena, uintptr_t p, struct mh_span *span) {
+    while (!tell(span)) {
+        if (!outlived(arena, p, &span)) {
+            return false;
+        }
+        if (span == NULL) {
+            return true;
+        }
+        touch(span, p);
+    }
+    return true;
+}
+
 bool mh_remote_free(struct mh_arena *arena, uintptr_t p) {
     struct mh_pair *pair = mh_arena_pair(arena, p);
     uint64_t bit = mh_pair_bit(p);
     if (!is_live(pair, bit)) {
         return false;
     }
-    // What this thread needs of the span, before the object is given away:
-    // afterwards only the protocol below keeps the record from changing.
+    // Before the object is given away: afterwards only the protocol below keeps
+    // the record from changing.
     struct mh_span *span = mh_arena_span(arena, p);
-    uint64_t offset = p - span->base;
-    uint64_t group = offset >> (MH_PAIR_SHIFT + span->touched_shift);
     mh_heap_note_stranger();
 
     // seq_cst: release for what the program wrote to the object, and ordered
@@ -123,14 +173,7 @@ bool mh_remote_free(struct mh_arena *arena, uintptr_t p) {
         return false;
     }
     if (old == 0) {
-        __atomic_fetch_or(&span->touched, UINT64_C(1) << (group & 63),
-                          __ATOMIC_SEQ_CST);
+        touch(span, p);
     }
-    if (tell(span)) {
-        return true;
-    }
-    // A dead span was drained before it died. If the bit was taken then, this
-    // free was in time; a bit that is still there came after another free of
-    // the object, and must not wait for the next span on this page.
-    return (MH_AND_RELEASE(&pair->remote, ~bit) & bit) == 0;
+    return mh_remote_tell(arena, p, span);
 }

@@ -20,4 +20,9 @@
 // arena. False when p is no live object: nothing has changed then.
 bool mh_remote_free(struct mh_arena *arena, uintptr_t p);
 
+// mh_remote_tell is the second half of it, when the remote bit is set and
+// `span`, which had the object before, is touched: whoever has the bit to take
+// in is told. False when the bit came after another free of the object.
+bool mh_remote_tell(struct mh_arena *arena, uintptr_t p, struct mh_span *span);
+
 #endif // MHEAP_CORE_HEAP_REMOTE_H

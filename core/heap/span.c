@@ -128,6 +128,26 @@ uint32_t mh_span_drain(struct mh_span *span) {
     return n;
 }
 
+static void report_strays(uintptr_t base, uint64_t strays) {
+    for (; strays != 0; strays &= strays - 1) {
+        uintptr_t granule = mh_ctz64(strays);
+        mh_bad_free_late((void *)(base + (granule << MH_GRANULE_SHIFT)));
+    }
+}
+
+void mh_span_clear_strays(const struct mh_span *span) {
+    uintptr_t base = (uintptr_t)span->base;
+    struct mh_pair *pairs = mh_arena_pair(mh_arena_of_known(base), base);
+    uintptr_t pages = span->size_class == 0 ? 1 : span->npages;
+    for (uintptr_t i = 0; i < pages << (MH_PAGE_SHIFT - MH_PAIR_SHIFT); i++) {
+        if (MH_LOAD_RELAXED(&pairs[i].remote) != 0) {
+            uint64_t strays =
+                __atomic_exchange_n(&pairs[i].remote, 0, __ATOMIC_RELAXED);
+            report_strays(base + (i << MH_PAIR_SHIFT), strays);
+        }
+    }
+}
+
 // Whether the slot at an address is nobody's, now that its owner has vanished.
 // `free` is its free bit. A build without the checks keeps no live bits: there
 // what lay in the owner's bins cannot be told from objects, and is lost.

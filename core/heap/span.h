@@ -144,6 +144,11 @@ uint32_t mh_span_take(struct mh_span *span, uint32_t max, void **slots_end,
 // not live is a bad free that raced the check at the call; it is reported here.
 uint32_t mh_span_drain(struct mh_span *span);
 
+// mh_span_clear_strays takes back the remote bits on the pages of a span that
+// is about to be published, and reports each: it was set by a free that came
+// too late, after the last span here had died.
+void mh_span_clear_strays(const struct mh_span *span);
+
 // mh_span_rebuild makes the free bits anew from live and remote, for a span
 // whose owner vanished in a fork: what lay in its bins becomes free.
 void mh_span_rebuild(struct mh_span *span);

@@ -298,6 +298,98 @@ START_TEST(a_span_that_is_told_of_does_not_go_home) {
 }
 END_TEST
 
+// ---- a free whose span dies between its two halves --------------------------
+
+// As a thread sees it that set its bit and was then held up: its span is gone.
+static struct mh_span gone;
+
+static void begin_late(void) {
+    begin();
+    gone.owner_told = mh_owner_word(MH_OWNER_DEAD, false);
+    gone.base = (uintptr_t)objects[0];
+}
+
+static void set_remote(void *p) {
+    uintptr_t at = (uintptr_t)p;
+    __atomic_fetch_or(&mh_arena_pair(mh_arena_of(at), at)->remote,
+                      mh_pair_bit(at), __ATOMIC_SEQ_CST);
+}
+
+static bool tell_late(void *p) {
+    uintptr_t at = (uintptr_t)p;
+    return mh_remote_tell(mh_arena_of(at), at, &gone);
+}
+
+static void free_all(void *arg) {
+    (void)arg;
+    for (size_t i = 0; i < N; i++) {
+        mheap_free(objects[i]);
+    }
+    mheap_thread_flush();
+}
+
+START_TEST(a_late_bit_that_was_taken_in_is_no_bad_free) {
+    mh_actor_do(&other, free_all, NULL);
+    ck_assert_ptr_null(span_of(objects[0]));
+    ck_assert(tell_late(objects[0]));
+    ck_assert(!is_remote(objects[0]));
+}
+END_TEST
+
+START_TEST(a_late_bit_on_a_free_page_is_one_and_does_not_stay) {
+    mh_actor_do(&other, free_all, NULL);
+    set_remote(objects[0]);
+    ck_assert(!tell_late(objects[0]));
+    ck_assert(!is_remote(objects[0]));
+}
+END_TEST
+
+// Somebody has freed the new object there: it must neither be lost nor blamed.
+START_TEST(a_bit_of_the_next_span_is_left_to_it) {
+    struct mh_span *span = span_of(objects[5]);
+    set_remote(objects[5]);
+    ck_assert(tell_late(objects[5]));
+    ck_assert(is_remote(objects[5]));
+    ck_assert_uint_eq(span->owner_told, mh_owner_word(others_cache->id, true));
+    mh_actor_do(&other, flush, NULL);
+    ck_assert(!is_live(objects[5]));
+    ck_assert(!is_remote(objects[5]));
+    ck_assert_uint_eq(bad(), 0);
+    check_books();
+}
+END_TEST
+
+START_TEST(a_late_bit_on_a_large_object_is_a_bad_free) {
+    mh_actor_do(&other, free_all, NULL);
+    void *large = mheap_malloc(100000);
+    ck_assert_ptr_eq(large, objects[0]); // the lowest free pages
+    set_remote(large);
+    ck_assert(!tell_late(large));
+    ck_assert(!is_remote(large));
+    mheap_free(large);
+    ck_assert_uint_eq(bad(), 0);
+}
+END_TEST
+
+START_TEST(bits_that_came_too_late_are_reported_by_the_next_span) {
+    mh_actor_do(&other, free_all, NULL);
+    set_remote(objects[0]);
+    set_remote(objects[20]);
+    mh_actor_do(&other, get_all, NULL);
+    ck_assert_uint_eq(bad(), 2);
+    ck_assert(!is_remote(objects[0]));
+    mh_actor_do(&other, free_all, NULL);
+    ck_assert_uint_eq(bad(), 2);
+    check_books();
+
+    set_remote(objects[0]);
+    void *large = mheap_malloc(100000);
+    ck_assert_ptr_eq(large, objects[0]);
+    ck_assert_uint_eq(bad(), 3);
+    ck_assert_uint_gt(mheap_usable_size(large), 0);
+}
+END_TEST
+
 START_TEST(objects_of_another_heap_go_back_to_it) {
     struct mheap *heap = mheap_create("other");
     void *p = mheap_alloc_in(heap, SIZE);
@@ -334,5 +426,13 @@ int main(void) {
     tcase_add_test(tcase, a_span_that_is_told_of_does_not_go_home);
     tcase_add_test(tcase, objects_of_another_heap_go_back_to_it);
     suite_add_tcase(suite, tcase);
+    TCase *late = tcase_create("late");
+    tcase_add_checked_fixture(late, begin_late, NULL);
+    tcase_add_test(late, a_late_bit_that_was_taken_in_is_no_bad_free);
+    tcase_add_test(late, a_late_bit_on_a_free_page_is_one_and_does_not_stay);
+    tcase_add_test(late, a_bit_of_the_next_span_is_left_to_it);
+    tcase_add_test(late, a_late_bit_on_a_large_object_is_a_bad_free);
+    tcase_add_test(late, bits_that_came_too_late_are_reported_by_the_next_span);
+    suite_add_tcase(suite, late);
     return mh_test_main(suite);
 }
