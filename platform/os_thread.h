@@ -17,8 +17,17 @@
 // or spuriously. errno is kept.
 void mh_os_wait(const uint32_t *word, uint32_t expected);
 
+// mh_os_wait_for is mh_os_wait for at most timeout_ns; UINT64_MAX for ever.
+void mh_os_wait_for(const uint32_t *word, uint32_t expected,
+                    uint64_t timeout_ns);
+
 // mh_os_wake wakes one sleeper, or all of them.
 void mh_os_wake(const uint32_t *word, bool all);
+
+// mh_os_barrier makes every running thread of the process pass a full memory
+// barrier before it returns, at the cost of a system call here and of nothing
+// there. False where the system does not offer that.
+bool mh_os_barrier(void);
 
 // mh_os_yield lets another runnable thread go first.
 void mh_os_yield(void);

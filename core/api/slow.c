@@ -10,6 +10,7 @@
 #include "core/heap/heap.h"
 #include "core/heap/large.h"
 #include "core/heap/remote.h"
+#include "core/heap/scavenge.h"
 
 // Takes a slot from a heap's side cache, for threads without a cache.
 static void *alloc_side(struct mheap *heap, unsigned size_class) {
@@ -49,6 +50,7 @@ void *mh_alloc(struct mheap *heap, size_t size, size_t align, bool *zero_out) {
     if (p == NULL) {
         errno = ENOMEM;
     }
+    mh_heap_poke_taking();
     return p;
 }
 
@@ -115,6 +117,7 @@ void mh_free_slow(void *p, const char *function) {
     if (!free_any((uintptr_t)p)) {
         mh_bad_free(p, function, SIZE_MAX);
     }
+    mh_heap_poke_freeing();
     errno = saved;
 }
 

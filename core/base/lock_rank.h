@@ -8,6 +8,7 @@
 
 enum mh_lock_rank {
     MH_RANK_NONE,
+    MH_RANK_SCAVENGER,  // rounds of giving back; keeps forks out of them
     MH_RANK_HEAPS,      // the list of heaps; creation and destruction
     MH_RANK_SIDE,       // the side cache of a heap
     MH_RANK_REGISTRY,   // thread caches: ids, creation, exit

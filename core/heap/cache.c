@@ -110,18 +110,31 @@ void mh_cache_adopt_locked(struct mh_cache *cache, struct mh_central *central,
     own(cache, span);
 }
 
+// Told is cleared before the bits are looked at: whoever frees after this tells
+// again. seq_cst with the exchange in mh_span_drain.
+static void drain_one(struct mh_cache *cache, struct mh_span *span) {
+    __atomic_store_n(&span->owner_told, mh_owner_word(cache->id, false),
+                     __ATOMIC_SEQ_CST);
+    mh_span_drain(span);
+    mh_cache_settle(cache, span);
+}
+
+void mh_cache_end_told(struct mh_cache *cache, struct mh_span *span) {
+    unsigned size_class = span->size_class;
+    if (cache->current[size_class] == span) {
+        cache->current[size_class] = NULL;
+    }
+    drain_one(cache, span);
+    MH_ADD_RELAXED(&cache->heap->counts.remote_frees, 1);
+}
+
 void mh_cache_drain_told(struct mh_cache *cache) {
     // acquire: pairs with the release push in remote.c.
     struct mh_span *span = MH_EXCHANGE_ACQUIRE(&cache->told, NULL);
     uint64_t taken = 0;
     while (span != NULL) {
         struct mh_span *next = MH_LOAD_RELAXED(&span->told_next);
-        // Told is cleared before the bits are looked at: whoever frees after
-        // this tells again. seq_cst with the exchange in mh_span_drain.
-        __atomic_store_n(&span->owner_told, mh_owner_word(cache->id, false),
-                         __ATOMIC_SEQ_CST);
-        mh_span_drain(span);
-        mh_cache_settle(cache, span);
+        drain_one(cache, span);
         span = next;
         taken++;
     }
@@ -203,13 +216,16 @@ static uint32_t refill(struct mh_cache *cache, unsigned size_class,
 
 void *mh_cache_alloc_slow(struct mh_cache *cache, unsigned size_class) {
     struct mh_bin *bin = &cache->bins[size_class];
+    mh_cache_enter(cache);
     if (MH_LOAD_RELAXED(&cache->told) != NULL) {
         mh_cache_drain_told(cache);
     }
     raise_limit(cache, size_class);
     size_t room = (size_t)(bin->limit - mh_bin_bottom(cache, size_class));
     uint32_t max = room < 2 ? 1 : (uint32_t)(room / 2);
-    if (refill(cache, size_class, max) == 0) {
+    uint32_t n = refill(cache, size_class, max);
+    mh_cache_leave(cache);
+    if (n == 0) {
         return NULL;
     }
     void *slot = *bin->top;
@@ -315,6 +331,7 @@ static void flush_bin(struct mh_cache *cache, unsigned size_class, size_t n) {
 void mh_cache_push_slow(struct mh_cache *cache, unsigned size_class,
                         void *slot) {
     struct mh_bin *bin = &cache->bins[size_class];
+    mh_cache_enter(cache);
     raise_limit(cache, size_class);
     if (bin->top == bin->limit) {
         size_t fill = mh_bin_fill(cache, size_class);
@@ -322,10 +339,11 @@ void mh_cache_push_slow(struct mh_cache *cache, unsigned size_class,
     }
     if (bin->top == bin->limit) { // a limit of 0: nothing may be kept
         give_slots(cache, size_class, &slot, 1);
-        return;
+    } else {
+        mh_bin_put(bin->top + 1, slot);
+        MH_STORE_RELAXED(&bin->top, bin->top + 1);
     }
-    mh_bin_put(bin->top + 1, slot);
-    MH_STORE_RELAXED(&bin->top, bin->top + 1);
+    mh_cache_leave(cache);
 }
 
 // Takes the current span of a class out of use, idle or not.
@@ -338,6 +356,7 @@ static void drop_current(struct mh_cache *cache, unsigned size_class) {
 }
 
 void mh_cache_flush(struct mh_cache *cache) {
+    mh_cache_enter(cache);
     mh_cache_drain_told(cache);
     for (unsigned i = 1; i < MH_NCLASSES; i++) {
         size_t fill = mh_bin_fill(cache, i);
@@ -346,6 +365,7 @@ void mh_cache_flush(struct mh_cache *cache) {
         }
         drop_current(cache, i);
     }
+    mh_cache_leave(cache);
     mh_heap_flush_pages(cache);
 }
 
@@ -382,12 +402,14 @@ static bool give_span(struct mh_cache *cache, struct mh_span *span) {
 }
 
 void mh_cache_give_spans(struct mh_cache *cache) {
+    mh_cache_enter(cache);
     while (cache->owned != NULL) {
         if (!give_span(cache, cache->owned)) {
             mh_thread_yield();
             mh_cache_drain_told(cache);
         }
     }
+    mh_cache_leave(cache);
 }
 
 // C1 and C2: the bins of one class.

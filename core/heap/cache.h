@@ -5,10 +5,11 @@
 // call. An empty array is refilled from the free bits of the spans, by whole
 // words; a full one gives its older half back to them.
 //
-// Only its thread uses a cache. Four things reach in from outside: the told
+// Only its thread uses a cache. Five things reach in from outside: the told
 // stack, on which other threads put spans of this cache that they freed into;
-// the page cache, under its lock; fork, in the child, where the thread is gone;
-// and readers of the whole process, who copy and never write.
+// the page cache, under its lock; the scavenger, when the thread makes no calls
+// (seize.h); fork, in the child, where the thread is gone; and readers of the
+// whole process, who copy and never write.
 //
 // Records are never freed, so a reader's pointer stays good. The number of a
 // cache is in the page words of its spans; it is recycled when no span has it.
@@ -77,6 +78,8 @@ struct mh_cache {
     struct mh_bin_count counts[MH_NCLASSES]; // (o)
     struct mh_span *owned;                   // (o) all spans of this cache
     uint64_t limit_bytes; // (o) bytes its limits allow it to hold
+    uint32_t calls;       // (o) times its thread has entered, modulo 2^32
+    uint32_t busy;        // (o) 1 between entering and leaving
 
     struct mheap *heap;           // (c) while not free
     struct mh_cache *next_thread; // (o) this thread's caches of other heaps
@@ -88,10 +91,13 @@ struct mh_cache {
     // Written by any thread that frees into a span of this cache.
     MH_ALIGNED(MH_CACHE_LINE)
     struct mh_span *told; // (a) stack, linked by told_next
+    uint32_t seized;      // (a) 1 while the scavenger has the spans
+    uint32_t seen_calls;  // of the scavenger: calls at its last round
 
     MH_ALIGNED(MH_CACHE_LINE)
     struct mh_lock page_lock;   // rank MH_RANK_PAGE_CACHE
     struct mh_page_cache pages; // (page_lock)
+    struct mh_page_cache seen;  // (page_lock) at the scavenger's last round
 
     // One array per class at mh_bin_offset[class]: a NULL word, then as many
     // words as the class's capacity. On pages of their own: a thread that uses
@@ -166,6 +172,29 @@ struct mh_cache *mh_cache_of_owner(uint32_t owner);
 // out of memory. The caller holds the heap's side lock.
 struct mh_cache *mh_cache_side_locked(struct mheap *heap);
 
+// mh_cache_enter and mh_cache_leave surround what a thread does to the spans,
+// lists and bins of its cache, but for popping and pushing. Another thread that
+// has seized the cache is waited for. Not nested. Seizing is rare and pays for
+// both sides: here it costs three plain accesses.
+void mh_cache_enter_slow(struct mh_cache *cache);
+
+static inline void mh_cache_enter(struct mh_cache *cache) {
+    MH_STORE_RELAXED(&cache->busy, 1);
+    // The store comes before the load: the barrier for the processor is made by
+    // the other side, for all threads (mh_thread_barrier).
+    MH_FENCE_SIGNAL();
+    // acquire: pairs with the release in mh_cache_release_seized.
+    if (MH_UNLIKELY(MH_LOAD_ACQUIRE(&cache->seized) != 0)) {
+        mh_cache_enter_slow(cache);
+    }
+    MH_STORE_RELAXED(&cache->calls, cache->calls + 1);
+}
+
+static inline void mh_cache_leave(struct mh_cache *cache) {
+    // release: pairs with the acquire in mh_cache_seize.
+    MH_STORE_RELEASE(&cache->busy, 0);
+}
+
 // mh_cache_alloc_slow refills the empty bin of a class and pops a slot. NULL
 // when the heap cannot grow. The caller marks the slot live.
 void *mh_cache_alloc_slow(struct mh_cache *cache, unsigned size_class);
@@ -211,6 +240,10 @@ void mh_cache_adopt_locked(struct mh_cache *cache, struct mh_central *central,
 // mh_cache_settle puts an owned span that is not current where its free slots
 // say it belongs: on the partial list, or, idle, back to the heap. Owner only.
 void mh_cache_settle(struct mh_cache *cache, struct mh_span *span);
+
+// mh_cache_end_told drains a span that was taken off the told stack, and of
+// which then every slot is free, and gives it back. The cache is seized.
+void mh_cache_end_told(struct mh_cache *cache, struct mh_span *span);
 
 // mh_cache_flush gives all slots and all idle spans back, and keeps the others.
 void mh_cache_flush(struct mh_cache *cache);

@@ -6,6 +6,7 @@
 #include "core/heap/cache.h"
 #include "core/heap/heap.h"
 #include "core/heap/records.h"
+#include "core/heap/scavenge.h"
 #include "core/sys/thread.h"
 
 enum { FIRST_CAPACITY = 64 }; // of the table of caches
@@ -172,6 +173,7 @@ static void thread_exit(void *first) {
         mh_cache_retire(cache);
         cache = next;
     }
+    mh_heap_poke_freeing();
 }
 
 enum mh_status mh_cache_init_exit(void) {

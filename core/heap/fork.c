@@ -15,11 +15,13 @@
 #include "core/heap/heap.h"
 #include "core/heap/records.h"
 #include "core/heap/root.h"
+#include "core/scav/scavenger.h"
 #include "core/sys/thread.h"
 
 // Does something to every lock, in the order in which they may be taken.
 static void each_lock(void (*first)(struct mh_lock *),
                       void (*same)(struct mh_lock *)) {
+    first(&mh_scavenger.lock);
     first(&mh_heaps.lock);
     for (uint32_t i = 0; i < mh_heaps.count; i++) {
         same(&mh_heaps.table[i]->side_lock);
@@ -229,6 +231,7 @@ static void rename_thread(void) {
 //     is a page that no span covers known to belong to nobody.
 static void child(void) {
     each_lock(mh_lock_reset, mh_lock_reset);
+    mh_scav_child();
     bool alone = mh_caches.count == 2 && !is_mine(&mh_cache_none) &&
                  !is_mine(&mh_cache_dead) && mh_heaps.strangers == 0;
     if (!alone) {

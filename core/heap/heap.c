@@ -9,6 +9,7 @@
 #include "core/base/assert.h"
 #include "core/base/atomic.h"
 #include "core/base/bits.h"
+#include "core/heap/scavenge.h"
 #include "core/heap/size_class.h"
 
 // Address space is mapped in steps of this many bytes, or, where that is
@@ -196,7 +197,9 @@ uintptr_t mh_heap_alloc_pages(struct mheap *heap, size_t npages,
         mh_heap_release_locked(heap);
         base = alloc_pages_locked(heap, npages, align_pages, zero_out);
     }
+    size_t total = (size_t)heap->pages.total_pages;
     mh_unlock(&heap->lock);
+    mh_heap_note_large(total);
     return base;
 }
 
@@ -204,7 +207,9 @@ void mh_heap_free_pages(struct mheap *heap, uintptr_t base, size_t npages) {
     mh_heap_note_stranger();
     mh_lock(&heap->lock);
     mh_palloc_free(&heap->pages, base, npages);
+    size_t idle = (size_t)mh_palloc_idle(&heap->pages);
     mh_unlock(&heap->lock);
+    mh_heap_note_idle(idle);
 }
 
 bool mh_heap_extend_pages(struct mheap *heap, uintptr_t base, size_t npages,
@@ -348,8 +353,15 @@ void mh_heap_flush_pages(struct mh_cache *cache) {
     mh_unlock(&cache->page_lock);
 }
 
+size_t mh_heap_idle_pages(struct mheap *heap) {
+    mh_lock(&heap->lock);
+    size_t idle = (size_t)mh_palloc_idle(&heap->pages);
+    mh_unlock(&heap->lock);
+    return idle;
+}
+
 // System pages may be larger than heap pages: only whole ones can go.
-static size_t release_unit(void) {
+size_t mh_heap_release_unit(void) {
     size_t page = mh_sys_facts()->page_size;
     return page <= MH_PAGE_SIZE ? 1 : page >> MH_PAGE_SHIFT;
 }
@@ -379,8 +391,9 @@ size_t mh_heap_release_locked(struct mheap *heap) {
     size_t npages = 0;
     uintptr_t below = UINTPTR_MAX;
     for (;;) {
-        uintptr_t base = mh_palloc_find_scavengable(
-            &heap->pages, below, MH_CHUNK_PAGES, release_unit(), &npages);
+        uintptr_t base =
+            mh_palloc_find_scavengable(&heap->pages, below, MH_CHUNK_PAGES,
+                                       mh_heap_release_unit(), &npages);
         if (base == 0) {
             break;
         }

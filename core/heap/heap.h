@@ -136,6 +136,13 @@ bool mh_heap_extend_pages(struct mheap *heap, uintptr_t base, size_t npages,
 // mh_heap_flush_pages empties a cache's page cache. Takes its lock.
 void mh_heap_flush_pages(struct mh_cache *cache);
 
+// mh_heap_idle_pages is how many free pages of a heap are not given back.
+size_t mh_heap_idle_pages(struct mheap *heap);
+
+// mh_heap_release_unit is what can be given back in multiples of only: system
+// pages, in heap pages.
+size_t mh_heap_release_unit(void);
+
 // mh_heap_release gives all free pages back to the system, and says how many
 // bytes went.
 size_t mh_heap_release(struct mheap *heap);

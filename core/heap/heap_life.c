@@ -10,6 +10,7 @@
 #include "core/heap/options.h"
 #include "core/heap/records.h"
 #include "core/heap/root.h"
+#include "core/scav/scavenger.h"
 #include "core/sys/thread.h"
 
 struct mh_heaps mh_heaps = {
@@ -206,7 +207,9 @@ void mh_heap_destroy(struct mheap *heap) {
     if (heap->id == 0) {
         return;
     }
-    // Keeps out threads that end or flush; see mh_cache_retire.
+    // Keeps out a round that has taken pages, and threads that end or flush;
+    // see mh_cache_retire.
+    mh_lock(&mh_scavenger.lock);
     mh_lock(&heap->side_lock);
     orphan_caches(heap);
     mh_heap_each_span(heap, kill_span, heap);
@@ -220,6 +223,7 @@ void mh_heap_destroy(struct mheap *heap) {
     mh_unlock(&heap->lock);
     mh_unlock(&heap->side_lock);
     MH_STORE_RELEASE(&heap->state, (uint32_t)MH_HEAP_FREE);
+    mh_unlock(&mh_scavenger.lock);
 }
 
 // The first broken invariant of the spans of a heap that nobody owns or that

@@ -8,11 +8,19 @@
 #include "core/base/atomic.h"
 #include "core/base/fmt.h"
 #include "core/heap/bad_free.h"
+#include "core/scav/scavenger.h"
 #include "core/sys/sys.h"
 
 struct word {
     const char *text;
     uint64_t value;
+};
+
+static const struct word scavenger_words[] = {
+    {"off", MH_SCAV_OFF},
+    {"calls", MH_SCAV_CALLS},
+    {"thread", MH_SCAV_THREAD},
+    {NULL, 0},
 };
 
 struct option {
@@ -33,15 +41,19 @@ static const struct option options[MH_NOPTIONS] = {
                             MH_ON_BAD_FREE_WARN},
     [MH_OPTION_CACHE_BYTES] = {"MHEAP_CACHE_BYTES", NULL, 0, 1 << 20},
     [MH_OPTION_CACHE_TOTAL] = {"MHEAP_CACHE_TOTAL", NULL, 0, UINT64_MAX},
+    [MH_OPTION_SCAVENGER] = {"MHEAP_SCAVENGER", scavenger_words, 0,
+                             MH_SCAV_THREAD},
 };
 
 static uint64_t values[MH_NOPTIONS] = {
     [MH_OPTION_BAD_FREE] = MH_ON_BAD_FREE_ABORT,
     [MH_OPTION_CACHE_BYTES] = 16 << 10,
     [MH_OPTION_CACHE_TOTAL] = 64 << 20,
+    [MH_OPTION_SCAVENGER] = MH_SCAV_CALLS,
 };
 
 static bool set_in_code[MH_NOPTIONS];
+static bool set_outside[MH_NOPTIONS]; // by the environment
 
 uint64_t mh_option(enum mh_option option) {
     return MH_LOAD_RELAXED(&values[option]);
@@ -61,6 +73,12 @@ bool mh_option_set(unsigned option, uint64_t value) {
     }
     set_in_code[option] = true;
     return true;
+}
+
+void mh_option_prefer(enum mh_option option, uint64_t value) {
+    if (!set_in_code[option] && !set_outside[option]) {
+        (void)store(option, value);
+    }
 }
 
 // Bytes, with K, M or G behind the digits for powers of 1,024.
@@ -115,7 +133,8 @@ void mh_options_read(void) {
         bool understood = options[i].words != NULL
                               ? parse_word(options[i].words, text, &value)
                               : parse_size(text, &value);
-        if (!understood || !store(i, value)) {
+        set_outside[i] = understood && store(i, value);
+        if (!set_outside[i]) {
             complain(options[i].variable);
         }
     }

@@ -14,6 +14,7 @@ enum mh_option {
     MH_OPTION_BAD_FREE,    // enum mh_on_bad_free
     MH_OPTION_CACHE_BYTES, // bytes of one class in one cache
     MH_OPTION_CACHE_TOTAL, // bytes in all caches
+    MH_OPTION_SCAVENGER,   // enum mh_scav_mode
     MH_NOPTIONS,
 };
 
@@ -22,6 +23,10 @@ uint64_t mh_option(enum mh_option option);
 
 // mh_option_set returns false for an unknown option or a value out of range.
 bool mh_option_set(unsigned option, uint64_t value);
+
+// mh_option_prefer replaces the default: it yields to what code or the
+// environment has set, or will.
+void mh_option_prefer(enum mh_option option, uint64_t value);
 
 // mh_options_read takes what the environment says; a value that cannot be
 // understood is reported in one line and ignored. Options already set from code

@@ -7,9 +7,9 @@
 #include "core/heap/cache.h"
 #include "core/heap/central.h"
 #include "core/heap/heap.h"
+#include "core/heap/scavenge.h"
 
-// Puts a span whose told bit this thread raised on the owner's stack.
-static void push_told(struct mh_cache *owner, struct mh_span *span) {
+void mh_remote_push_told(struct mh_cache *owner, struct mh_span *span) {
     struct mh_span *head = MH_LOAD_RELAXED(&owner->told);
     do {
         MH_STORE_RELAXED(&span->told_next, head);
@@ -43,6 +43,9 @@ static bool settle_ownerless(struct mh_span *span) {
     struct mh_central *central = &heap->central[size_class];
     bool idle = false;
 
+    if (wants) {
+        mh_cache_enter(cache);
+    }
     mh_lock(&central->lock);
     uint64_t nobody = mh_owner_word(MH_OWNER_NONE, false);
     bool still = MH_LOAD_ACQUIRE(&span->owner_told) == nobody &&
@@ -62,6 +65,9 @@ static bool settle_ownerless(struct mh_span *span) {
     mh_unlock(&central->lock);
     if (still && wants) {
         mh_cache_settle(cache, span);
+    }
+    if (wants) {
+        mh_cache_leave(cache);
     }
     if (idle) {
         mh_heap_free_span(span, NULL);
@@ -90,7 +96,7 @@ static bool tell(struct mh_span *span) {
             }
             word = __atomic_load_n(&span->owner_told, __ATOMIC_SEQ_CST);
         } else if (MH_CAS_ACQ_REL(&span->owner_told, &word, word | 1)) {
-            push_told(mh_cache_by_id(owner), span);
+            mh_remote_push_told(mh_cache_by_id(owner), span);
             return true;
         }
     }
@@ -175,5 +181,10 @@ bool mh_remote_free(struct mh_arena *arena, uintptr_t p) {
     if (old == 0) {
         touch(span, p);
     }
-    return mh_remote_tell(arena, p, span);
+    bool good = mh_remote_tell(arena, p, span);
+    if (old == 0) {
+        // The owner may never call again; see seize.h.
+        mh_heap_note_remote();
+    }
+    return good;
 }

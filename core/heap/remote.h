@@ -16,6 +16,8 @@
 
 #include "core/heap/arena.h"
 
+struct mh_cache;
+
 // mh_remote_free frees the object at p, a multiple of 16 in a small span of
 // arena. False when p is no live object: nothing has changed then.
 bool mh_remote_free(struct mh_arena *arena, uintptr_t p);
@@ -24,5 +26,9 @@ bool mh_remote_free(struct mh_arena *arena, uintptr_t p);
 // `span`, which had the object before, is touched: whoever has the bit to take
 // in is told. False when the bit came after another free of the object.
 bool mh_remote_tell(struct mh_arena *arena, uintptr_t p, struct mh_span *span);
+
+// mh_remote_push_told puts a span, whose told bit is raised and which is on no
+// told stack, on its owner's.
+void mh_remote_push_told(struct mh_cache *owner, struct mh_span *span);
 
 #endif // MHEAP_CORE_HEAP_REMOTE_H

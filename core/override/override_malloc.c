@@ -16,6 +16,8 @@
 
 #include "core/api/fast.h"
 #include "core/base/bits.h"
+#include "core/heap/options.h"
+#include "core/scav/scavenger.h"
 #include "core/sys/sys.h"
 #include "mheap/mheap.h"
 
@@ -23,6 +25,12 @@
 MHEAP_API void cfree(void *p);
 MHEAP_API void free_sized(void *p, size_t size);
 MHEAP_API void free_aligned_sized(void *p, size_t align, size_t size);
+
+// Who puts this malloc under a whole program wants memory to go home without
+// being asked.
+__attribute__((constructor)) static void prefer_a_scavenger(void) {
+    mh_option_prefer(MH_OPTION_SCAVENGER, MH_SCAV_THREAD);
+}
 
 MHEAP_API void *malloc(size_t size) {
     return mh_fast_malloc(size);

@@ -97,6 +97,18 @@ static void update(struct mh_palloc *p, size_t position, size_t npages) {
     check_all(p);
 }
 
+// Fewer pages may lie idle than before.
+static void note_idle(struct mh_palloc *p) {
+    uint64_t idle = mh_palloc_idle(p);
+    p->idle_low = idle < p->idle_low ? idle : p->idle_low;
+}
+
+uint64_t mh_palloc_surplus(struct mh_palloc *p) {
+    uint64_t low = p->idle_low;
+    p->idle_low = mh_palloc_idle(p);
+    return low;
+}
+
 // claim takes a run of free pages and returns how many of them were released.
 static size_t claim(struct mh_palloc *p, size_t position, size_t npages) {
     size_t released = 0, at = position, left = npages;
@@ -121,6 +133,7 @@ static size_t claim(struct mh_palloc *p, size_t position, size_t npages) {
     }
     p->free_pages -= npages;
     p->released_pages -= released;
+    note_idle(p);
     update(p, position, npages);
     return released;
 }
@@ -289,6 +302,7 @@ void mh_palloc_mark_released(struct mh_palloc *p, uintptr_t base,
         position += part.npages;
         npages -= part.npages;
     }
+    note_idle(p);
     check_all(p);
 }
 
@@ -399,6 +413,7 @@ uintptr_t mh_palloc_take_block(struct mh_palloc *p, uint64_t *taken_out,
     p->hint = position + 64; // the block held the lowest free page
     p->free_pages -= mh_popcount64(taken);
     p->released_pages -= mh_popcount64(released);
+    note_idle(p);
     update(p, position, 64);
     *taken_out = taken;
     *released_out = released;
@@ -463,6 +478,7 @@ void mh_palloc_rebuild(struct mh_palloc *p,
     }
     p->free_pages = counts.free;
     p->released_pages = counts.released;
+    note_idle(p);
     p->hint = 0;
     mh_palloc_index_rebuild(&p->index);
     check_all(p);

@@ -22,6 +22,7 @@
 //   P8  free_pages, released_pages and total_pages are what the bitmaps count.
 //   P9  No free page lies below the search hint.
 //   P10 A chunk whose idle bit is clear has no free page that is not released.
+//   P11 idle_low is at most the number of free pages that are not released.
 
 #ifndef MHEAP_CORE_PAGE_PALLOC_H
 #define MHEAP_CORE_PAGE_PALLOC_H
@@ -63,6 +64,7 @@ struct mh_palloc {
     uint64_t total_pages;          // (h) ever given
     uint64_t free_pages;           // (h) of them, free
     uint64_t released_pages;       // (h) of the free ones, released
+    uint64_t idle_low; // (h) fewest free unreleased pages since last asked
 };
 
 // mh_palloc_init makes an empty allocator that takes its records from mem.
@@ -115,6 +117,17 @@ size_t mh_palloc_released(const struct mh_palloc *p, uintptr_t base,
 // Pages that were released already stay so.
 void mh_palloc_mark_released(struct mh_palloc *p, uintptr_t base,
                              size_t npages);
+
+// mh_palloc_idle is how many free pages are not released.
+static inline uint64_t mh_palloc_idle(const struct mh_palloc *p) {
+    return p->free_pages - p->released_pages;
+}
+
+// mh_palloc_surplus is how many pages were free and not released all the time
+// since it was last called: so many can be given back without being missed, if
+// things go on as they did. The heap is filled from below, so these are the
+// highest.
+uint64_t mh_palloc_surplus(struct mh_palloc *p);
 
 // mh_palloc_find_scavengable is the highest run of free pages that are not
 // released, wholly below the address `below` (UINTPTR_MAX for all). Its base

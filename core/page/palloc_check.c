@@ -36,7 +36,7 @@ static int check_chunks(const struct mh_palloc *p) {
         counts.released != p->released_pages) {
         return 8;
     }
-    return 0;
+    return p->idle_low <= mh_palloc_idle(p) ? 0 : 11;
 }
 
 // check_slots proves P4. Whatever follows a chunk begins where it ends; what

@@ -34,6 +34,19 @@ enum mh_status mh_thread_start(void (*main)(void *arg), void *arg,
     return status_of(mh_os_thread_start(main, arg, stack_size));
 }
 
+void mh_thread_wait_for(const uint32_t *word, uint32_t expected,
+                        uint64_t timeout_ns) {
+    mh_os_wait_for(word, expected, timeout_ns);
+}
+
+void mh_thread_wake(const uint32_t *word) {
+    mh_os_wake(word, true);
+}
+
+bool mh_thread_barrier(void) {
+    return mh_os_barrier();
+}
+
 uint64_t mh_thread_id(void) {
     return mh_os_thread_id();
 }

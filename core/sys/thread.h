@@ -5,6 +5,7 @@
 #ifndef MHEAP_CORE_SYS_THREAD_H
 #define MHEAP_CORE_SYS_THREAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,17 @@ MH_NODISCARD enum mh_status mh_thread_on_process_exit(void (*hook)(void));
 // least stack_size bytes and all signals blocked. It may call malloc.
 MH_NODISCARD enum mh_status mh_thread_start(void (*main)(void *arg), void *arg,
                                             size_t stack_size);
+
+// mh_thread_wait_for sleeps while *word == expected, until mh_thread_wake on
+// the same word, for at most timeout_ns (UINT64_MAX: for ever), or for no
+// reason less.
+void mh_thread_wait_for(const uint32_t *word, uint32_t expected,
+                        uint64_t timeout_ns);
+void mh_thread_wake(const uint32_t *word);
+
+// mh_thread_barrier makes every running thread pass a full barrier before it
+// returns; false where the system does not offer that.
+bool mh_thread_barrier(void);
 
 uint64_t mh_thread_id(void);
 uint64_t mh_thread_now_ns(void);

@@ -175,6 +175,7 @@ enum mheap_option {
     MHEAP_OPTION_BAD_FREE,    // enum mheap_on_bad_free
     MHEAP_OPTION_CACHE_BYTES, // most bytes of one class in one thread's cache
     MHEAP_OPTION_CACHE_TOTAL, // most bytes all caches may hold together
+    MHEAP_OPTION_SCAVENGER,   // enum mheap_scavenger
     MHEAP_NOPTIONS,
 };
 
@@ -182,6 +183,13 @@ enum mheap_on_bad_free {
     MHEAP_ON_BAD_FREE_ABORT, // message, then SIGABRT
     MHEAP_ON_BAD_FREE_COUNT, // count it (mheap_stats) and do nothing
     MHEAP_ON_BAD_FREE_WARN,  // message, then as COUNT
+};
+
+// Who gives memory back that has lain free for a while.
+enum mheap_scavenger {
+    MHEAP_SCAVENGER_OFF,    // nobody, but for mheap_release and malloc_trim
+    MHEAP_SCAVENGER_CALLS,  // calls that free pages, a little on the way
+    MHEAP_SCAVENGER_THREAD, // a thread of the library, started when needed
 };
 
 // mheap_option_set returns 0, or EINVAL for an unknown option or a value out of

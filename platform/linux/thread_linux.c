@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -13,9 +14,16 @@
 #include "platform/posix/posix_util.h"
 
 void mh_os_wait(const uint32_t *word, uint32_t expected) {
+    mh_os_wait_for(word, expected, UINT64_MAX);
+}
+
+void mh_os_wait_for(const uint32_t *word, uint32_t expected,
+                    uint64_t timeout_ns) {
+    struct timespec timeout = mh_posix_timespec(timeout_ns);
     int saved = errno;
 
-    (void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, NULL, NULL, 0);
+    (void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected,
+                  timeout_ns == UINT64_MAX ? NULL : &timeout, NULL, 0);
     errno = saved;
 }
 
@@ -25,6 +33,25 @@ void mh_os_wake(const uint32_t *word, bool all) {
     (void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, all ? INT_MAX : 1, NULL,
                   NULL, 0);
     errno = saved;
+}
+
+static long membarrier(int command) {
+    return syscall(SYS_membarrier, command, 0, 0);
+}
+
+// The process registers once, and again after a fork where the kernel does not
+// take that over.
+bool mh_os_barrier(void) {
+    int saved = errno;
+    bool done = membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0;
+
+    if (!done && errno == EPERM) {
+        done =
+            membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0 &&
+            membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0;
+    }
+    errno = saved;
+    return done;
 }
 
 void mh_os_yield(void) {

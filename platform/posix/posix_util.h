@@ -115,6 +115,11 @@ static inline uint64_t mh_posix_clock(clockid_t clock) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+static inline struct timespec mh_posix_timespec(uint64_t ns) {
+    return (struct timespec){.tv_sec = (time_t)(ns / 1000000000u),
+                             .tv_nsec = (long)(ns % 1000000000u)};
+}
+
 // mh_posix_stir fills buffer from a seed by splitmix64's recurrence. Only as
 // hard to predict as the seed: for when the system has no randomness to give.
 static inline void mh_posix_stir(uint64_t seed, unsigned char *buffer,

@@ -47,6 +47,7 @@ enum page {
     X(cache_alloc)  \
     X(cache_free)   \
     X(flush)        \
+    X(surplus)      \
     X(rebuild)
 
 #define KIND_ID(name) OP_##name,
@@ -74,6 +75,7 @@ struct state {
     unsigned char *page; // enum page, one per page of the universe
     struct mh_page_cache cache[NCACHES];
     uint64_t nops;
+    uint64_t idle_low; // fewest idle pages after an operation
 };
 
 #define MAX_LOG (1 << 16)
@@ -435,6 +437,13 @@ static void do_cache_free(struct state *s, const struct op *op) {
     }
 }
 
+// surplus: never more than lay idle after any operation since the last.
+static void do_surplus(struct state *s, const struct op *op) {
+    (void)op;
+    REQUIRE(mh_palloc_surplus(&s->p) <= s->idle_low);
+    s->idle_low = mh_palloc_idle(&s->p);
+}
+
 static bool oracle_says_taken(void *arg, uintptr_t page) {
     const struct state *s = arg;
     size_t i = index_of(s, page);
@@ -511,6 +520,8 @@ static void perform(struct state *s, const struct op *op) {
         log_ops[nlogged++] = *op;
     }
     performers[op->kind](s, op);
+    uint64_t idle = mh_palloc_idle(&s->p);
+    s->idle_low = idle < s->idle_low ? idle : s->idle_low;
     if (++s->nops % s->u.check_every == 0) {
         check(s);
     }

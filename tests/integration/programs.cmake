@@ -49,6 +49,9 @@ mheap_program_both(fork_storm fork_storm_test.c)
 mheap_program_both(thread_exit thread_exit_test.c)
 mheap_program_both(thread_local thread_local_test.cc)
 mheap_program_both(early early_test.c)
+mheap_program_both(going_home going_home_test.c)
+mheap_program_test(going_home.off "${CMAKE_COMMAND}" -E env MHEAP_SCAVENGER=off
+    $<TARGET_FILE:going_home_linked> off)
 
 add_library(dlopen_plugin MODULE dlopen_plugin.c)
 add_library(dlopen_module MODULE dlopen_module.cc)
@@ -69,7 +72,7 @@ mheap_program_test(own_malloc.preload ${mheap_preload}
 
 # Static and stripped: no loader, no symbols, the C library's malloc left out.
 foreach(source early_test.c fork_storm_test.c thread_exit_test.c
-    override_new_test.cc)
+    override_new_test.cc going_home_test.c)
     get_filename_component(name ${source} NAME_WE)
     string(REPLACE "_test" "_static" name ${name})
     mheap_program(${name} ${source})

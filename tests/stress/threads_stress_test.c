@@ -14,8 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "core/base/atomic.h"
 #include "core/base/attr.h"
+#include "core/scav/scavenger.h"
 #include "mheap/mheap.h"
 #include "tests/support/objects.h"
 #include "tests/support/sanitized.h"
@@ -442,6 +445,62 @@ START_TEST(of_two_threads_that_free_one_object_one_is_caught) {
 }
 END_TEST
 
+// The scavenger's thread, with rounds a millisecond apart, beside threads that
+// work, stand still, and are worked for: everything it takes, pages, page
+// caches and spans of threads that stand still, is also theirs.
+enum { NWORKERS = 4, NPASSED = 256 };
+
+static _Atomic(void *) passed[NPASSED];
+
+static void *work_and_rest(void *arg) {
+    uint64_t rng = (uintptr_t)arg;
+    unsigned passes = MH_SANITIZED ? 60 : 400;
+    for (unsigned pass = 0; pass < passes; pass++) {
+        for (unsigned i = 0; i < 300; i++) {
+            void *p = make_object(mheap_default(), &rng);
+            size_t at = mh_random_below(&rng, NPASSED);
+            drop_object(atomic_exchange(&passed[at], p));
+        }
+        if (pass % 8 == 0) { // a wave of its own
+            char *large = mheap_malloc((size_t)3 << 20);
+            large[0] = large[((size_t)3 << 20) - 1] = 1;
+            mheap_free(large);
+        }
+        if (mh_random_below(&rng, 4) == 0) {
+            usleep(3000); // while others free what is here
+        }
+    }
+    return NULL;
+}
+
+START_TEST(the_scavenger_takes_nothing_that_is_needed) {
+    pthread_t threads[NWORKERS];
+    mh_scavenger.period_ns = 1000 * 1000;
+    mheap_option_set(MHEAP_OPTION_SCAVENGER, MHEAP_SCAVENGER_THREAD);
+    mheap_free(mheap_malloc((size_t)32 << 20)); // large enough for a thread
+    for (uintptr_t i = 0; i < NWORKERS; i++) {
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, work_and_rest,
+                                        (void *)(i * 7 + 1)),
+                         0);
+    }
+    for (size_t i = 0; i < NWORKERS; i++) {
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+    }
+    ck_assert_uint_ge(MH_LOAD_RELAXED(&mh_scavenger.state), MH_SCAV_AWAKE);
+    ck_assert_uint_gt(MH_LOAD_RELAXED(&mh_scavenger.rounds), 10);
+    for (size_t i = 0; i < NPASSED; i++) {
+        drop_object(atomic_exchange(&passed[i], NULL));
+    }
+    mh_lock(&mh_scavenger.lock); // it is at rest
+    struct mheap_stats stats;
+    mheap_stats(NULL, &stats);
+    ck_assert_uint_eq(stats.in_use_objects, 0);
+    ck_assert_uint_eq(stats.bad_frees_total, 0);
+    ck_assert_int_eq(mheap_check(mheap_default()), 0);
+    mh_unlock(&mh_scavenger.lock);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("threads_stress");
     TCase *tcase = tcase_create("threads");
@@ -452,6 +511,7 @@ int main(void) {
     tcase_add_test(tcase, a_heap_is_destroyed_while_its_visitors_leave);
     tcase_add_test(tcase, threads_past_their_destructors_are_served);
     tcase_add_test(tcase, of_two_threads_that_free_one_object_one_is_caught);
+    tcase_add_test(tcase, the_scavenger_takes_nothing_that_is_needed);
     suite_add_tcase(suite, tcase);
     return mh_test_main(suite);
 }

@@ -145,6 +145,9 @@ START_TEST(the_check_names_the_broken_invariant) {
     case 10:
         p.index.idle[0] = 0;
         break;
+    case 11:
+        p.idle_low = mh_palloc_idle(&p) + 1;
+        break;
     default:
         break;
     }
@@ -191,7 +194,7 @@ static void add_misuse_tests(Suite *suite) {
 static void add_check_tests(Suite *suite) {
     TCase *tcase = tcase_create("check");
     tcase_add_checked_fixture(tcase, make_heap_to_break, NULL);
-    tcase_add_loop_test(tcase, the_check_names_the_broken_invariant, 0, 11);
+    tcase_add_loop_test(tcase, the_check_names_the_broken_invariant, 0, 12);
     tcase_add_test(tcase, the_check_looks_at_every_level);
     suite_add_tcase(suite, tcase);
 }

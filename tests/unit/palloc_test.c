@@ -477,11 +477,42 @@ static void add_alloc_tests(Suite *suite) {
     suite_add_tcase(suite, tcase);
 }
 
+// The least that lay idle since the last question, whoever took it.
+START_TEST(surplus_is_what_nobody_needed_meanwhile) {
+    grow(HEAP, 1024);
+    uintptr_t a = alloc(200), b = alloc(300);
+    mh_palloc_free(&p, a, 200);
+    mh_palloc_free(&p, b, 300);
+    (void)mh_palloc_surplus(&p);
+    ck_assert_uint_eq(mh_palloc_surplus(&p), 500);
+
+    ck_assert_uint_eq(alloc(150), HEAP);
+    mh_palloc_free(&p, HEAP, 150);
+    ck_assert_uint_eq(mh_palloc_surplus(&p), 350);
+    ck_assert_uint_eq(mh_palloc_surplus(&p), 500);
+
+    uint64_t taken, gone;
+    uintptr_t block = mh_palloc_take_block(&p, &taken, &gone);
+    check_palloc();
+    mh_palloc_put_block(&p, block, taken, gone);
+    ck_assert_uint_eq(mh_palloc_surplus(&p), 436);
+
+    mh_palloc_mark_released(&p, HEAP + 400 * PAGE, 100);
+    check_palloc();
+    ck_assert_uint_eq(mh_palloc_surplus(&p), 400);
+    ck_assert_uint_eq(alloc(1024), HEAP); // what was released is no surplus
+    mh_palloc_undo(&p, HEAP, 1024);
+    ck_assert_uint_eq(mh_palloc_surplus(&p), 0);
+    ck_assert_uint_eq(mh_palloc_surplus(&p), 400);
+}
+END_TEST
+
 static void add_release_tests(Suite *suite) {
     TCase *tcase = tcase_create("release");
     tcase_add_checked_fixture(tcase, make_palloc, check_palloc);
     tcase_add_test(tcase, scavenging_begins_with_the_highest_run);
     tcase_add_test(tcase, marked_pages_are_not_found_again);
+    tcase_add_test(tcase, surplus_is_what_nobody_needed_meanwhile);
     tcase_add_test(tcase, everything_idle_is_found_in_the_end);
     tcase_add_test(tcase, scavenging_keeps_to_whole_pages_of_the_system);
     tcase_add_test(tcase, scavenging_below_an_address_leaves_its_page_alone);

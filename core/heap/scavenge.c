@@ -1,0 +1,183 @@
+// scavenge.c - what a round of the scavenger does to heaps.
+
+#include "core/heap/scavenge.h"
+
+#include "core/base/assert.h"
+#include "core/heap/heap.h"
+#include "core/heap/options.h"
+#include "core/heap/seize.h"
+#include "core/scav/scavenger.h"
+#include "core/sys/thread.h"
+
+enum {
+    START_PAGES = (16 << 20) >> MH_PAGE_SHIFT, // of a heap that has a thread
+    WAKE_PAGES = (256 << 10) >> MH_PAGE_SHIFT, // idle ones worth a round
+};
+
+// Where a round has got to in one heap.
+struct sweep {
+    struct mheap *heap;
+    struct mh_pacer *pacer;
+    uintptr_t below; // what lies above has been looked at
+    bool refused;    // by the system
+};
+
+// Takes the highest run of idle pages; 0 when there is none.
+static uintptr_t take_run(struct sweep *sweep, size_t most,
+                          size_t *npages_out) {
+    struct mheap *heap = sweep->heap;
+    size_t released = 0;
+    mh_lock(&heap->lock);
+    uintptr_t base = mh_palloc_find_scavengable(
+        &heap->pages, sweep->below, most, mh_heap_release_unit(), npages_out);
+    if (base != 0) {
+        bool taken = mh_palloc_take(&heap->pages, base, *npages_out, &released);
+        MH_CHECK(taken && released == 0);
+    }
+    mh_unlock(&heap->lock);
+    return base;
+}
+
+// Gives one run back. Meanwhile it counts as allocated, so that the heap's lock
+// is not held for as long as the system takes.
+static size_t give_run(struct sweep *sweep, size_t most) {
+    struct mheap *heap = sweep->heap;
+    size_t npages = 0;
+    uintptr_t base = take_run(sweep, most, &npages);
+    if (base == 0) {
+        return 0;
+    }
+    uint64_t start = mh_thread_now_ns();
+    size_t bytes = npages << MH_PAGE_SHIFT;
+    bool done = mh_sys_unused((void *)base, bytes, MH_FOR_HEAP) == MH_OK;
+    mh_pacer_spend(sweep->pacer, mh_thread_now_ns() - start);
+
+    mh_lock(&heap->lock);
+    mh_palloc_free(&heap->pages, base, npages);
+    if (done) {
+        mh_palloc_mark_released(&heap->pages, base, npages);
+        MH_ADD_RELAXED(&heap->counts.released_bytes, bytes);
+    }
+    mh_unlock(&heap->lock);
+    sweep->below = base;
+    sweep->refused = !done;
+    return npages;
+}
+
+// Gives back what has lain idle, up to `most` pages; how many. True in *more
+// when the heap keeps enough for another round.
+static size_t sweep_heap(struct mheap *heap, struct mh_pacer *pacer,
+                         size_t most, bool *more) {
+    struct sweep sweep = {.heap = heap, .pacer = pacer, .below = UINTPTR_MAX};
+    mh_lock(&heap->lock);
+    uint64_t surplus = mh_palloc_surplus(&heap->pages);
+    mh_unlock(&heap->lock);
+    size_t left = surplus < most ? (size_t)surplus : most;
+    size_t done = 0;
+    while (left != 0 && mh_pacer_allows(pacer)) {
+        size_t n = give_run(&sweep, left);
+        if (n == 0 || sweep.refused) {
+            break;
+        }
+        done += n;
+        left -= n < left ? n : left;
+    }
+    *more = !sweep.refused && mh_heap_idle_pages(heap) >= WAKE_PAGES;
+    return done;
+}
+
+// A page cache that has not changed since the round before is a thread's that
+// makes no calls.
+static bool flush_if_quiet(struct mh_cache *cache) {
+    mh_lock(&cache->page_lock);
+    bool holds = cache->pages.free != 0;
+    bool quiet = cache->pages.free == cache->seen.free &&
+                 cache->pages.base == cache->seen.base;
+    if (holds && quiet) {
+        mh_lock(&cache->heap->lock);
+        mh_page_cache_flush(&cache->heap->pages, &cache->pages);
+        mh_unlock(&cache->heap->lock);
+    }
+    cache->seen = cache->pages;
+    mh_unlock(&cache->page_lock);
+    return holds && !quiet;
+}
+
+// True when another round may find something in a cache.
+static bool look_after_caches(void) {
+    uint64_t count = MH_LOAD_ACQUIRE(&mh_caches.count);
+    bool more = false;
+    for (uint32_t id = 1; id < count; id++) {
+        struct mh_cache *cache = mh_cache_by_id(id);
+        uint32_t state = MH_LOAD_ACQUIRE(&cache->state);
+        if (state == MH_CACHE_IN_USE || state == MH_CACHE_SIDE) {
+            more = mh_cache_take_emptied(cache) || more;
+            more = flush_if_quiet(cache) || more;
+        }
+    }
+    return more;
+}
+
+static bool is_live(const struct mheap *heap) {
+    return MH_LOAD_ACQUIRE(&heap->state) == MH_HEAP_LIVE;
+}
+
+static bool do_round(struct mh_pacer *pacer, uint64_t most) {
+    size_t left = (size_t)(most >> MH_PAGE_SHIFT);
+    bool more = look_after_caches();
+    uint32_t count = MH_LOAD_ACQUIRE(&mh_heaps.count);
+    for (uint32_t i = 0; i < count; i++) {
+        bool again = false;
+        if (is_live(mh_heap_by_id(i))) {
+            left -= sweep_heap(mh_heap_by_id(i), pacer, left, &again);
+        }
+        more = more || again;
+    }
+    return more;
+}
+
+static bool something_waits(void) {
+    uint32_t count = MH_LOAD_ACQUIRE(&mh_heaps.count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (is_live(mh_heap_by_id(i)) &&
+            mh_heap_idle_pages(mh_heap_by_id(i)) >= WAKE_PAGES) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct mh_scav_work work = {do_round, something_waits};
+
+static enum mh_scav_mode mode(void) {
+    return (enum mh_scav_mode)mh_option(MH_OPTION_SCAVENGER);
+}
+
+// A thread that is awake looks by itself.
+void mh_heap_note_idle(size_t idle_pages) {
+    if (idle_pages >= WAKE_PAGES && mode() != MH_SCAV_OFF &&
+        MH_LOAD_RELAXED(&mh_scavenger.state) != MH_SCAV_AWAKE) {
+        mh_scav_take_note(MH_SCAV_IDLE);
+    }
+}
+
+void mh_heap_note_remote(void) {
+    if (MH_LOAD_RELAXED(&mh_scavenger.state) >= MH_SCAV_AWAKE) {
+        mh_scav_take_note(MH_SCAV_IDLE);
+    }
+}
+
+void mh_heap_note_large(size_t total_pages) {
+    if (total_pages >= START_PAGES && mode() == MH_SCAV_THREAD &&
+        MH_LOAD_RELAXED(&mh_scavenger.state) == MH_SCAV_NONE) {
+        mh_scav_take_note(MH_SCAV_LARGE);
+    }
+}
+
+void mh_heap_poke_freeing_slow(void) {
+    mh_scav_poke(mode(), &work, false);
+}
+
+void mh_heap_poke_taking_slow(void) {
+    mh_scav_poke(mode(), &work, true);
+}

@@ -1,0 +1,44 @@
+// scavenge.h - what a round of the scavenger does to heaps.
+//
+// core/scav/scavenger.h says when rounds are made and by whom. One gives back,
+// of every heap, the pages that lay idle since the round before, highest first,
+// after it has taken in what threads that make no calls hold for themselves:
+// the pages in their page caches, and spans that other threads have emptied.
+
+#ifndef MHEAP_CORE_HEAP_SCAVENGE_H
+#define MHEAP_CORE_HEAP_SCAVENGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/base/attr.h"
+#include "core/scav/scavenger.h"
+
+// mh_heap_note_idle is told how many free pages of a heap are not given back,
+// after some became free; mh_heap_note_large how many pages a heap has, after
+// it took some. Locks may be held.
+void mh_heap_note_idle(size_t idle_pages);
+void mh_heap_note_large(size_t total_pages);
+
+// mh_heap_note_remote is called after a thread freed objects of another, which
+// may never take them in.
+void mh_heap_note_remote(void);
+
+// mh_heap_poke_freeing and mh_heap_poke_taking do what was noted. At the end of
+// calls that free and that allocate, with no lock held.
+void mh_heap_poke_freeing_slow(void);
+void mh_heap_poke_taking_slow(void);
+
+static inline void mh_heap_poke_freeing(void) {
+    if (MH_UNLIKELY(mh_scav_wants_poke())) {
+        mh_heap_poke_freeing_slow();
+    }
+}
+
+static inline void mh_heap_poke_taking(void) {
+    if (MH_UNLIKELY(mh_scav_wants_poke())) {
+        mh_heap_poke_taking_slow();
+    }
+}
+
+#endif // MHEAP_CORE_HEAP_SCAVENGE_H

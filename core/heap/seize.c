@@ -1,0 +1,97 @@
+// seize.c - taking back what a thread holds that makes no calls.
+
+#include "core/heap/seize.h"
+
+#include "core/base/assert.h"
+#include "core/base/atomic.h"
+#include "core/base/bits.h"
+#include "core/heap/cache.h"
+#include "core/heap/heap.h"
+#include "core/heap/remote.h"
+#include "core/sys/thread.h"
+
+// Spans ended while a cache is seized once: some tens of microseconds, which
+// its thread may have to wait.
+enum { SPANS_AT_ONCE = 64 };
+
+void mh_cache_enter_slow(struct mh_cache *cache) {
+    do {
+        MH_STORE_RELEASE(&cache->busy, 0);
+        while (MH_LOAD_ACQUIRE(&cache->seized) != 0) {
+            mh_thread_wait_for(&cache->seized, 1, UINT64_MAX);
+        }
+        MH_STORE_RELAXED(&cache->busy, 1);
+        MH_FENCE_SIGNAL();
+    } while (MH_LOAD_ACQUIRE(&cache->seized) != 0);
+}
+
+static void let_go(struct mh_cache *cache) {
+    // release: the thread finds the spans as they are now.
+    MH_STORE_RELEASE(&cache->seized, 0);
+    mh_thread_wake(&cache->seized);
+}
+
+// False when its thread is in it.
+static bool seize(struct mh_cache *cache) {
+    MH_STORE_RELAXED(&cache->seized, 1);
+    // Who did not see that has said that it is busy before the barrier ends.
+    // acquire: what the thread last did to its spans is seen.
+    if (mh_thread_barrier() && MH_LOAD_ACQUIRE(&cache->busy) == 0) {
+        return true;
+    }
+    let_go(cache);
+    return false;
+}
+
+// Whether every slot is free, or freed by another thread: what the owner would
+// find by draining, and without writing anything.
+static bool is_emptied(const struct mh_span *span) {
+    uintptr_t base = (uintptr_t)span->base;
+    const struct mh_pair *pairs = mh_arena_pair(mh_arena_of_known(base), base);
+    uint64_t n = span->nfree;
+    uintptr_t npairs = (uintptr_t)span->npages
+                       << (MH_PAGE_SHIFT - MH_PAIR_SHIFT);
+    for (uintptr_t i = 0; i < npairs; i++) {
+        n += mh_popcount64(MH_LOAD_RELAXED(&pairs[i].live) &
+                           MH_LOAD_ACQUIRE(&pairs[i].remote));
+    }
+    return n == span->nslots;
+}
+
+// How many of the told spans are ended, at most SPANS_AT_ONCE; the others go
+// back on the stack.
+static unsigned end_emptied(struct mh_cache *cache) {
+    // acquire: pairs with the release push in remote.c.
+    struct mh_span *span = MH_EXCHANGE_ACQUIRE(&cache->told, NULL);
+    unsigned ended = 0;
+    while (span != NULL) {
+        struct mh_span *next = MH_LOAD_RELAXED(&span->told_next);
+        if (ended < SPANS_AT_ONCE && is_emptied(span)) {
+            mh_cache_end_told(cache, span);
+            ended++;
+        } else {
+            mh_remote_push_told(cache, span);
+        }
+        span = next;
+    }
+    return ended;
+}
+
+bool mh_cache_take_emptied(struct mh_cache *cache) {
+    uint32_t calls = MH_LOAD_RELAXED(&cache->calls);
+    bool quiet = calls == cache->seen_calls;
+    cache->seen_calls = calls;
+    if (MH_LOAD_RELAXED(&cache->told) == NULL) {
+        return false;
+    }
+    while (quiet && seize(cache)) {
+        unsigned ended = end_emptied(cache);
+        let_go(cache);
+        if (ended == 0) {
+            return false;
+        }
+        // What became of the thread meanwhile shows in its calls.
+        quiet = MH_LOAD_RELAXED(&cache->calls) == calls;
+    }
+    return !quiet;
+}

@@ -1,0 +1,25 @@
+// seize.h - taking back what a thread holds that makes no calls.
+//
+// A thread that parks keeps the spans it owns. When others have freed every
+// object of one, the span is on its told stack and of no use to anybody. The
+// scavenger then seizes the cache, ends such spans, and lets go.
+//
+// Seizing keeps the thread out of everything but popping and pushing slots of
+// its bins (mh_cache_enter). That is enough: of a span whose slots are all free
+// or freed by others, no slot lies in a bin, and no good free of one can come.
+// It rests on a barrier that the system makes for all threads at once; where
+// there is none, what parked threads hold stays.
+
+#ifndef MHEAP_CORE_HEAP_SEIZE_H
+#define MHEAP_CORE_HEAP_SEIZE_H
+
+#include <stdbool.h>
+
+struct mh_cache;
+
+// mh_cache_take_emptied ends the spans of a cache that others have emptied, if
+// its thread has not been in it since the last call. True when a later call may
+// find something. The caller holds the scavenger's lock.
+bool mh_cache_take_emptied(struct mh_cache *cache);
+
+#endif // MHEAP_CORE_HEAP_SEIZE_H
