@@ -113,12 +113,13 @@ void mh_free_slow(void *p, const char *function) {
     if (p == NULL) {
         return;
     }
-    int saved = errno;
-    if (!free_any((uintptr_t)p)) {
+    // What the system is asked for on the way keeps errno; a report need not.
+    if (MH_UNLIKELY(!free_any((uintptr_t)p))) {
+        int saved = errno;
         mh_bad_free(p, function, SIZE_MAX);
+        errno = saved;
     }
     mh_heap_poke_freeing();
-    errno = saved;
 }
 
 struct mh_object mh_object_at(const void *p) {

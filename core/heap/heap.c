@@ -180,13 +180,6 @@ static uintptr_t alloc_pages_locked(struct mheap *heap, size_t npages,
     return base;
 }
 
-void mh_heap_note_stranger(void) {
-    if (mh_tls_get()->state == MH_CACHE_NOBODY &&
-        MH_LOAD_RELAXED(&mh_heaps.strangers) == 0) {
-        MH_STORE_RELAXED(&mh_heaps.strangers, 1);
-    }
-}
-
 uintptr_t mh_heap_alloc_pages(struct mheap *heap, size_t npages,
                               size_t align_pages, bool *zero_out) {
     mh_heap_note_stranger();

@@ -157,7 +157,12 @@ bool mh_heap_manual_free(void *base);
 // mh_heap_note_stranger is called before a thread changes a heap without a lock
 // or across several: a child of fork knows threads by their caches, and those
 // without by this.
-void mh_heap_note_stranger(void);
+static inline void mh_heap_note_stranger(void) {
+    if (mh_tls_get()->state == MH_CACHE_NOBODY &&
+        MH_LOAD_RELAXED(&mh_heaps.strangers) == 0) {
+        MH_STORE_RELAXED(&mh_heaps.strangers, 1);
+    }
+}
 
 // mh_heap_check walks everything the heap owns: pages, spans, and the calling
 // thread's cache. The number of the first broken invariant: Pn of the page

@@ -4,6 +4,7 @@
 
 #include "core/base/assert.h"
 #include "core/base/atomic.h"
+#include "core/base/bits.h"
 #include "core/heap/cache.h"
 #include "core/heap/central.h"
 #include "core/heap/heap.h"
@@ -107,11 +108,20 @@ static bool is_live(const struct mh_pair *pair, uint64_t bit) {
     return !MH_CHECKS || (MH_LOAD_RELAXED(&pair->live) & bit) != 0;
 }
 
-static void touch(struct mh_span *span, uintptr_t p) {
+// Notes that the group of pair words that p's bit lies in wants draining. False
+// when that had been noted already: whoever did it also tells the owner, and the
+// owner takes the note before it looks at the bits. seq_cst: the load comes
+// after the bit was set, and a note that is seen is taken later.
+static bool touch(struct mh_span *span, uintptr_t p) {
     uint64_t offset = p - MH_LOAD_RELAXED(&span->base);
     unsigned shift = MH_PAIR_SHIFT + MH_LOAD_RELAXED(&span->touched_shift);
-    __atomic_fetch_or(&span->touched, UINT64_C(1) << (offset >> shift & 63),
-                      __ATOMIC_SEQ_CST);
+    uint64_t group = UINT64_C(1) << (offset >> shift & 63);
+    uint64_t now = __atomic_load_n(&span->touched, __ATOMIC_SEQ_CST);
+    if ((now & group) != 0) {
+        return false;
+    }
+    __atomic_fetch_or(&span->touched, group, __ATOMIC_SEQ_CST);
+    return true;
 }
 
 // Whether slots of a size class lie on the page of p: not when it is free, or
@@ -154,15 +164,16 @@ bool mh_remote_tell(struct mh_arena *arena, uintptr_t p, struct mh_span *span) {
         if (span == NULL) {
             return true;
         }
-        touch(span, p);
+        (void)touch(span, p);
     }
+    // The owner may never call again; see seize.h.
+    mh_heap_note_remote();
     return true;
 }
 
 bool mh_remote_free(struct mh_arena *arena, uintptr_t p) {
     struct mh_pair *pair = mh_arena_pair(arena, p);
-    uint64_t bit = mh_pair_bit(p);
-    if (!is_live(pair, bit)) {
+    if (!is_live(pair, mh_pair_bit(p))) {
         return false;
     }
     // Before the object is given away: afterwards only the protocol below keeps
@@ -171,20 +182,11 @@ bool mh_remote_free(struct mh_arena *arena, uintptr_t p) {
     mh_heap_note_stranger();
 
     // seq_cst: release for what the program wrote to the object, and ordered
-    // with told, see mh_span_drain. From here on the owner may drain the bit,
-    // so a live bit that is clear now says nothing; a second free that slipped
-    // in between the look above and this is found by the drain.
-    uint64_t old = __atomic_fetch_or(&pair->remote, bit, __ATOMIC_SEQ_CST);
-    if ((old & bit) != 0) {
+    // with the note, see touch. From here on the owner may drain the bit, so a
+    // live bit that is clear now says nothing; a second free that slipped in
+    // between the look above and this is found by the drain.
+    if (mh_bit_set_atomic(&pair->remote, mh_pair_bit_number(p))) {
         return false;
     }
-    if (old == 0) {
-        touch(span, p);
-    }
-    bool good = mh_remote_tell(arena, p, span);
-    if (old == 0) {
-        // The owner may never call again; see seize.h.
-        mh_heap_note_remote();
-    }
-    return good;
+    return !touch(span, p) || mh_remote_tell(arena, p, span);
 }

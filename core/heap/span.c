@@ -86,29 +86,26 @@ static uint32_t free_bits(struct mh_span *span, uintptr_t base, uint64_t live,
 // Moves the remote bits of one pair word to free bits, and says how many.
 static uint32_t drain_pair(struct mh_span *span, struct mh_pair *pair,
                            uintptr_t base) {
-    uint32_t n = 0;
-    // acquire: what the freeing thread wrote to the object comes before.
-    uint64_t remote = MH_LOAD_ACQUIRE(&pair->remote);
-    while (remote != 0) {
-        uint64_t live = pair->live;
-        MH_STORE_RELAXED(&pair->live, live & ~remote);
-        // release, and after the line above: a second free of the same object
-        // by another thread finds either its remote bit set or its live bit
-        // clear. acquire, for bits that came meanwhile: who set those found the
-        // word not empty and has left its group untouched, so they are taken in
-        // another turn.
-        uint64_t old =
-            __atomic_fetch_and(&pair->remote, ~remote, __ATOMIC_ACQ_REL);
-        n += free_bits(span, base, live, remote);
-        remote = old & ~remote;
+    // seq_cst: a bit whose thread saw its group noted, and did not tell, is
+    // seen here. acquire, in that: what the thread wrote comes before.
+    uint64_t remote = __atomic_load_n(&pair->remote, __ATOMIC_SEQ_CST);
+    if (remote == 0) {
+        return 0;
     }
-    return n;
+    uint64_t live = pair->live;
+    MH_STORE_RELAXED(&pair->live, live & ~remote);
+    // release, and after the line above: a second free of the same object by
+    // another thread finds either its remote bit set or its live bit clear.
+    // Bits that came meanwhile stay: their threads found the note taken, make
+    // it again, and tell.
+    MH_AND_RELEASE(&pair->remote, ~remote);
+    return free_bits(span, base, live, remote);
 }
 
 uint32_t mh_span_drain(struct mh_span *span) {
-    // seq_cst: a thread that frees sets touched and then looks at told; the
-    // caller has cleared told and looks at touched here. One of the two sees
-    // the other.
+    // seq_cst: a thread that frees sets its bit, then touched, then looks at
+    // told; the caller has cleared told, takes touched here and looks at the
+    // bits afterwards.
     uint64_t touched = __atomic_exchange_n(&span->touched, 0, __ATOMIC_SEQ_CST);
     uint32_t n = 0;
     if (touched == 0) {
