@@ -73,8 +73,8 @@ static inline bool mh_bit_take(uint64_t *word, uint64_t n) {
 #endif
 
 // mh_bit_set_atomic sets bit n of a word, sequentially consistent, and says
-// whether it was set before. Asked for no more than that, compilers find the one
-// instruction of x86-64; of the whole old word they make a loop.
+// whether it was set before. Asked for no more than that, compilers find the
+// one instruction of x86-64; of the whole old word they make a loop.
 static inline bool mh_bit_set_atomic(uint64_t *word, uint64_t n) {
     uint64_t bit = UINT64_C(1) << (n & 63);
     return (__atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST) & bit) != 0;

@@ -109,8 +109,8 @@ static bool is_live(const struct mh_pair *pair, uint64_t bit) {
 }
 
 // Notes that the group of pair words that p's bit lies in wants draining. False
-// when that had been noted already: whoever did it also tells the owner, and the
-// owner takes the note before it looks at the bits. seq_cst: the load comes
+// when that had been noted already: whoever did it also tells the owner, and
+// the owner takes the note before it looks at the bits. seq_cst: the load comes
 // after the bit was set, and a note that is seen is taken later.
 static bool touch(struct mh_span *span, uintptr_t p) {
     uint64_t offset = p - MH_LOAD_RELAXED(&span->base);
