@@ -12,6 +12,7 @@ enum mh_lock_rank {
     MH_RANK_HEAPS,      // the list of heaps; creation and destruction
     MH_RANK_SIDE,       // the side cache of a heap
     MH_RANK_REGISTRY,   // thread caches: ids, creation, exit
+    MH_RANK_LIFE,       // one thread cache: its thread ends, or its heap does
     MH_RANK_CENTRAL,    // one span class's central list
     MH_RANK_PAGE_CACHE, // one thread's page cache
     MH_RANK_HEAP,       // pages and spans of one heap

@@ -84,6 +84,7 @@ struct mh_cache {
     struct mheap *heap;           // (c) while not free
     struct mh_cache *next_thread; // (o) this thread's caches of other heaps
     struct mh_cache *next_free;   // (registry) free caches
+    struct mh_lock life;          // rank MH_RANK_LIFE, see mh_cache_retire
     uint64_t thread;              // (c) while in use: as the system shows it
     uint32_t state;               // (a) enum mh_cache_state
     uint32_t generation;          // (a) grows when the cache changes hands
@@ -248,8 +249,8 @@ void mh_cache_end_told(struct mh_cache *cache, struct mh_span *span);
 // mh_cache_flush gives all slots and all idle spans back, and keeps the others.
 void mh_cache_flush(struct mh_cache *cache);
 
-// mh_cache_flush_thread flushes all caches of the calling thread. Takes the
-// side locks of their heaps, one at a time.
+// mh_cache_flush_thread flushes all caches of the calling thread. Takes their
+// life locks, one at a time.
 void mh_cache_flush_thread(void);
 
 // mh_cache_flush_side flushes a heap's side cache, if it has one, which nobody
@@ -257,8 +258,8 @@ void mh_cache_flush_thread(void);
 void mh_cache_flush_side(struct mheap *heap);
 
 // mh_cache_retire ends the cache: everything goes to the central lists and to
-// the heap, and the record can be used by another thread. Takes
-// the heap's side lock.
+// the heap, and the record can be used by another thread. Takes its life lock,
+// by which it and the end of its heap keep clear of each other.
 void mh_cache_retire(struct mh_cache *cache);
 
 // mh_cache_give_spans gives every span to the central lists or to the heap,

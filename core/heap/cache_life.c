@@ -68,6 +68,7 @@ static struct mh_cache *make_record_locked(void) {
     cache->id = (uint32_t)mh_caches.count;
     cache->owner_word = cache->id << MH_CLASS_BITS;
     mh_lock_init(&cache->page_lock, MH_RANK_PAGE_CACHE);
+    mh_lock_init(&cache->life, MH_RANK_LIFE);
     mh_caches.table[cache->id] = cache;
     // release: a reader that sees the count sees the entry.
     MH_STORE_RELEASE(&mh_caches.count, mh_caches.count + 1);
@@ -123,17 +124,17 @@ static void close_cache(struct mh_cache *cache) {
     mh_unlock(&mh_caches.lock);
 }
 
+// The thread may end, which is no use of the heap, while another one destroys
+// it: whoever has the lock first deals with the cache. One lock for each cache,
+// for threads that wait to end keep what they hold.
 void mh_cache_retire(struct mh_cache *cache) {
-    // The thread may end, which is no use of the heap, while another one
-    // destroys it: whoever has the lock first deals with the cache.
-    struct mheap *heap = cache->heap;
-    mh_lock(&heap->side_lock);
+    mh_lock(&cache->life);
     if (MH_LOAD_RELAXED(&cache->state) != MH_CACHE_ORPHAN) {
         mh_cache_flush(cache);
         mh_cache_give_spans(cache);
-        MH_SUB_RELAXED(&heap->caches_live, 1);
+        MH_SUB_RELAXED(&cache->heap->caches_live, 1);
     }
-    mh_unlock(&heap->side_lock);
+    mh_unlock(&cache->life);
     close_cache(cache);
 }
 
@@ -143,11 +144,11 @@ void mh_cache_flush_thread(void) {
         if (cache == &mh_cache_none || cache == &mh_cache_dead) {
             return;
         }
-        mh_lock(&cache->heap->side_lock); // as in mh_cache_retire
+        mh_lock(&cache->life);
         if (MH_LOAD_RELAXED(&cache->state) == MH_CACHE_IN_USE) {
             mh_cache_flush(cache);
         }
-        mh_unlock(&cache->heap->side_lock);
+        mh_unlock(&cache->life);
     }
 }
 

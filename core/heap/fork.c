@@ -27,6 +27,9 @@ static void each_lock(void (*first)(struct mh_lock *),
         same(&mh_heaps.table[i]->side_lock);
     }
     first(&mh_caches.lock);
+    for (uint32_t id = 1; id < mh_caches.count; id++) {
+        same(&mh_cache_by_id(id)->life);
+    }
     for (uint32_t i = 0; i < mh_heaps.count; i++) {
         for (unsigned c = 0; c < MH_NCLASSES; c++) {
             same(&mh_heaps.table[i]->central[c].lock);

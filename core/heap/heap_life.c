@@ -138,14 +138,17 @@ static void orphan_caches(struct mheap *heap) {
     mh_unlock(&mh_caches.lock);
     for (uint32_t id = 1; id < count; id++) {
         struct mh_cache *cache = mh_cache_by_id(id);
-        uint32_t state = MH_LOAD_ACQUIRE(&cache->state);
-        bool ours = MH_LOAD_RELAXED(&cache->heap) == heap &&
-                    (state == MH_CACHE_IN_USE || state == MH_CACHE_SIDE);
-        if (ours) {
+        mh_lock(&cache->life);
+        if (MH_LOAD_RELAXED(&cache->heap) == heap &&
+            MH_LOAD_ACQUIRE(&cache->state) == MH_CACHE_IN_USE) {
             mh_heap_flush_pages(cache);
-            mh_cache_abandon(cache, state == MH_CACHE_SIDE ? MH_CACHE_FREE
-                                                           : MH_CACHE_ORPHAN);
+            mh_cache_abandon(cache, MH_CACHE_ORPHAN);
         }
+        mh_unlock(&cache->life);
+    }
+    if (heap->side != NULL) {
+        mh_heap_flush_pages(heap->side);
+        mh_cache_abandon(heap->side, MH_CACHE_FREE);
     }
     heap->side = NULL;
     heap->caches_live = 0;
@@ -207,8 +210,8 @@ void mh_heap_destroy(struct mheap *heap) {
     if (heap->id == 0) {
         return;
     }
-    // Keeps out a round that has taken pages, and threads that end or flush;
-    // see mh_cache_retire.
+    // Keeps out a round that has taken pages, and threads without a cache;
+    // those that end or flush are met one by one, see mh_cache_retire.
     mh_lock(&mh_scavenger.lock);
     mh_lock(&heap->side_lock);
     orphan_caches(heap);
