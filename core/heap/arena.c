@@ -240,6 +240,9 @@ static void clear_span(struct mh_span *span) {
     span->list_prev = NULL;
     MH_STORE_RELAXED(&span->nfree, 0);
     span->free_words = 0;
+    span->has_holes = 0;
+    MH_STORE_RELAXED(&span->holes, 0);
+    span->seen_free = 0;
     for (unsigned i = 0; i < MH_SPAN_FREE_WORDS; i++) {
         MH_STORE_RELAXED(&span->free[i], 0);
     }

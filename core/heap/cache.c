@@ -10,7 +10,9 @@
 #include "core/base/atomic.h"
 #include "core/heap/central.h"
 #include "core/heap/heap.h"
+#include "core/heap/holes.h"
 #include "core/heap/options.h"
+#include "core/heap/scavenge.h"
 #include "core/sys/thread.h"
 
 const uint16_t mh_bin_offset[MH_NCLASSES] = {MH_BIN_OFFSETS};
@@ -68,10 +70,12 @@ static void unlist_partial(struct mh_cache *cache, struct mh_span *span) {
 
 // Gives an idle span back to the heap. It may be on the told stack, or about to
 // be, although its bits are drained; then it stays until that has been seen.
+// One whose holes the system does not let be filled stays, too.
 static void release_idle(struct mh_cache *cache, struct mh_span *span) {
     uint64_t mine = mh_owner_word(cache->id, false);
     uint64_t dead = mh_owner_word(MH_OWNER_DEAD, false);
-    if (!MH_CAS_ACQ_REL(&span->owner_told, &mine, dead)) {
+    if (!mh_span_fill_holes(span) ||
+        !MH_CAS_ACQ_REL(&span->owner_told, &mine, dead)) {
         if (span->list == MH_LIST_NONE) {
             list_partial(cache, span);
         }
@@ -206,6 +210,9 @@ static uint32_t refill(struct mh_cache *cache, unsigned size_class,
         }
         cache->current[size_class] = span;
     }
+    if (!mh_span_fill_holes(span)) {
+        return 0;
+    }
     uint32_t n = span->nfree < max ? span->nfree : max;
     mh_span_take(span, n, bottom + 1 + n, mh_bin_pair(bottom + 1 + n));
     MH_STORE_RELAXED(&bin->top, bottom + n);
@@ -336,6 +343,7 @@ void mh_cache_push_slow(struct mh_cache *cache, unsigned size_class,
     if (bin->top == bin->limit) {
         size_t fill = mh_bin_fill(cache, size_class);
         flush_bin(cache, size_class, fill - fill / 2);
+        mh_heap_note_freed();
     }
     if (bin->top == bin->limit) { // a limit of 0: nothing may be kept
         give_slots(cache, size_class, &slot, 1);

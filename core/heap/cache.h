@@ -94,6 +94,7 @@ struct mh_cache {
     struct mh_span *told; // (a) stack, linked by told_next
     uint32_t seized;      // (a) 1 while the scavenger has the spans
     uint32_t seen_calls;  // of the scavenger: calls at its last round
+    uint32_t cut_calls;   // and when it last made holes in all spans
 
     MH_ALIGNED(MH_CACHE_LINE)
     struct mh_lock page_lock;   // rank MH_RANK_PAGE_CACHE

@@ -5,6 +5,7 @@
 #include "core/base/assert.h"
 #include "core/heap/cache.h"
 #include "core/heap/heap.h"
+#include "core/heap/holes.h"
 
 void mh_central_remove_locked(struct mh_central *central,
                               struct mh_span *span) {
@@ -39,7 +40,7 @@ static void insert_locked(struct mh_central *central, struct mh_span *span) {
 bool mh_central_put_locked(struct mh_central *central, struct mh_span *span) {
     MH_ASSERT(mh_lock_is_held(&central->lock));
     MH_ASSERT(MH_LOAD_RELAXED(&span->owner_told) >> 1 == MH_OWNER_NONE);
-    if (mh_span_is_idle(span)) {
+    if (mh_span_is_idle(span) && mh_span_fill_holes(span)) {
         mh_central_remove_locked(central, span);
         return true;
     }

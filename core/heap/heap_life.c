@@ -7,6 +7,7 @@
 #include "core/heap/arena.h"
 #include "core/heap/fork.h"
 #include "core/heap/heap.h"
+#include "core/heap/holes.h"
 #include "core/heap/options.h"
 #include "core/heap/records.h"
 #include "core/heap/root.h"
@@ -186,8 +187,13 @@ static void clear_bits(const struct mh_span *span) {
     }
 }
 
+// A span whose holes the system does not let be filled keeps its pages: they
+// are neither Ready nor Prepared as a whole.
 static void kill_span(struct mh_span *span, void *arg) {
     struct mheap *heap = arg;
+    if (!mh_span_fill_holes(span)) {
+        return;
+    }
     MH_ADD_RELAXED(&heap->counts.spans_freed, 1);
     if (span->size_class == 0 && span->state == MH_SPAN_IN_USE) {
         MH_ADD_RELAXED(&heap->counts.large_frees, 1);
@@ -200,10 +206,10 @@ static void kill_span(struct mh_span *span, void *arg) {
     mh_arena_drop_span(span);
 }
 
-static bool no_page_used(void *arg, uintptr_t page) {
+// Only those of spans that could not be ended.
+static bool page_is_kept(void *arg, uintptr_t page) {
     (void)arg;
-    (void)page;
-    return false;
+    return mh_arena_of_known(page)->page_words[mh_arena_page(page)] != 0;
 }
 
 void mh_heap_destroy(struct mheap *heap) {
@@ -221,7 +227,7 @@ void mh_heap_destroy(struct mheap *heap) {
         heap->central[i].nspans = 0;
     }
     mh_lock(&heap->lock);
-    mh_palloc_rebuild(&heap->pages, no_page_used, NULL);
+    mh_palloc_rebuild(&heap->pages, page_is_kept, NULL);
     mh_heap_release_locked(heap);
     mh_unlock(&heap->lock);
     mh_unlock(&heap->side_lock);

@@ -167,7 +167,7 @@ bool mh_remote_tell(struct mh_arena *arena, uintptr_t p, struct mh_span *span) {
         (void)touch(span, p);
     }
     // The owner may never call again; see seize.h.
-    mh_heap_note_remote();
+    mh_heap_note_freed();
     return true;
 }
 

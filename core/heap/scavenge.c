@@ -4,6 +4,7 @@
 
 #include "core/base/assert.h"
 #include "core/heap/heap.h"
+#include "core/heap/holes.h"
 #include "core/heap/options.h"
 #include "core/heap/seize.h"
 #include "core/scav/scavenger.h"
@@ -12,6 +13,7 @@
 enum {
     START_PAGES = (16 << 20) >> MH_PAGE_SHIFT, // of a heap that has a thread
     WAKE_PAGES = (256 << 10) >> MH_PAGE_SHIFT, // idle ones worth a round
+    SPANS_PER_LOCK = 8, // that holes are made in while a central lock is held
 };
 
 // Where a round has got to in one heap.
@@ -104,18 +106,45 @@ static bool flush_if_quiet(struct mh_cache *cache) {
 }
 
 // True when another round may find something in a cache.
-static bool look_after_caches(void) {
+static bool look_after_caches(struct mh_pacer *pacer) {
     uint64_t count = MH_LOAD_ACQUIRE(&mh_caches.count);
     bool more = false;
     for (uint32_t id = 1; id < count; id++) {
         struct mh_cache *cache = mh_cache_by_id(id);
         uint32_t state = MH_LOAD_ACQUIRE(&cache->state);
         if (state == MH_CACHE_IN_USE || state == MH_CACHE_SIDE) {
-            more = mh_cache_take_emptied(cache) || more;
+            more = mh_cache_take_back(cache, pacer) || more;
             more = flush_if_quiet(cache) || more;
         }
     }
     return more;
+}
+
+// Makes holes in spans that nobody owns. The lock is held meanwhile, for a few
+// spans at a time: nobody may adopt one that is being cut.
+static void cut_ownerless(struct mh_central *central, struct mh_pacer *pacer) {
+    bool all = false;
+    while (!all && mh_pacer_allows(pacer)) {
+        unsigned n = 0;
+        mh_lock(&central->lock);
+        struct mh_span *span = central->spans;
+        for (; span != NULL && n < SPANS_PER_LOCK; span = span->list_next) {
+            if (span->nfree != span->seen_free) {
+                (void)mh_span_make_holes(span, pacer);
+                n++;
+            }
+        }
+        all = span == NULL;
+        mh_unlock(&central->lock);
+    }
+}
+
+static void look_after_central(struct mheap *heap, struct mh_pacer *pacer) {
+    for (unsigned i = 1; i < MH_NCLASSES; i++) {
+        if (MH_LOAD_RELAXED(&heap->central[i].spans) != NULL) {
+            cut_ownerless(&heap->central[i], pacer);
+        }
+    }
 }
 
 static bool is_live(const struct mheap *heap) {
@@ -124,11 +153,12 @@ static bool is_live(const struct mheap *heap) {
 
 static bool do_round(struct mh_pacer *pacer, uint64_t most) {
     size_t left = (size_t)(most >> MH_PAGE_SHIFT);
-    bool more = look_after_caches();
+    bool more = look_after_caches(pacer);
     uint32_t count = MH_LOAD_ACQUIRE(&mh_heaps.count);
     for (uint32_t i = 0; i < count; i++) {
         bool again = false;
         if (is_live(mh_heap_by_id(i))) {
+            look_after_central(mh_heap_by_id(i), pacer);
             left -= sweep_heap(mh_heap_by_id(i), pacer, left, &again);
         }
         more = more || again;
@@ -157,12 +187,6 @@ static enum mh_scav_mode mode(void) {
 void mh_heap_note_idle(size_t idle_pages) {
     if (idle_pages >= WAKE_PAGES && mode() != MH_SCAV_OFF &&
         MH_LOAD_RELAXED(&mh_scavenger.state) != MH_SCAV_AWAKE) {
-        mh_scav_take_note(MH_SCAV_IDLE);
-    }
-}
-
-void mh_heap_note_remote(void) {
-    if (MH_LOAD_RELAXED(&mh_scavenger.state) >= MH_SCAV_AWAKE) {
         mh_scav_take_note(MH_SCAV_IDLE);
     }
 }

@@ -3,7 +3,8 @@
 // core/scav/scavenger.h says when rounds are made and by whom. One gives back,
 // of every heap, the pages that lay idle since the round before, highest first,
 // after it has taken in what threads that make no calls hold for themselves:
-// the pages in their page caches, and spans that other threads have emptied.
+// the pages in their page caches, spans that other threads have emptied, and
+// the empty parts of spans that keep objects.
 
 #ifndef MHEAP_CORE_HEAP_SCAVENGE_H
 #define MHEAP_CORE_HEAP_SCAVENGE_H
@@ -20,9 +21,13 @@
 void mh_heap_note_idle(size_t idle_pages);
 void mh_heap_note_large(size_t total_pages);
 
-// mh_heap_note_remote is called after a thread freed objects of another, which
-// may never take them in.
-void mh_heap_note_remote(void);
+// mh_heap_note_freed is called after slots went back to spans, or were freed
+// for another thread to take in: the spans may keep memory for nothing.
+static inline void mh_heap_note_freed(void) {
+    if (MH_LOAD_RELAXED(&mh_scavenger.state) >= MH_SCAV_AWAKE) {
+        mh_scav_take_note(MH_SCAV_IDLE);
+    }
+}
 
 // mh_heap_poke_freeing and mh_heap_poke_taking do what was noted. At the end of
 // calls that free and that allocate, with no lock held.

@@ -7,6 +7,7 @@
 #include "core/base/bits.h"
 #include "core/heap/cache.h"
 #include "core/heap/heap.h"
+#include "core/heap/holes.h"
 #include "core/heap/remote.h"
 #include "core/sys/thread.h"
 
@@ -31,12 +32,16 @@ static void let_go(struct mh_cache *cache) {
     mh_thread_wake(&cache->seized);
 }
 
+// Where the system has no such barrier, nothing can be seized. Of the scavenger.
+static bool no_barrier;
+
 // False when its thread is in it.
 static bool seize(struct mh_cache *cache) {
     MH_STORE_RELAXED(&cache->seized, 1);
     // Who did not see that has said that it is busy before the barrier ends.
+    no_barrier = !mh_thread_barrier();
     // acquire: what the thread last did to its spans is seen.
-    if (mh_thread_barrier() && MH_LOAD_ACQUIRE(&cache->busy) == 0) {
+    if (!no_barrier && MH_LOAD_ACQUIRE(&cache->busy) == 0) {
         return true;
     }
     let_go(cache);
@@ -77,21 +82,50 @@ static unsigned end_emptied(struct mh_cache *cache) {
     return ended;
 }
 
-bool mh_cache_take_emptied(struct mh_cache *cache) {
-    uint32_t calls = MH_LOAD_RELAXED(&cache->calls);
-    bool quiet = calls == cache->seen_calls;
-    cache->seen_calls = calls;
-    if (MH_LOAD_RELAXED(&cache->told) == NULL) {
+// Makes holes from `span` on, in about as many spans as are ended at once. The
+// next span, or NULL at the end of the list.
+static struct mh_span *make_holes(struct mh_span *span,
+                                  struct mh_pacer *pacer) {
+    for (unsigned n = 0; span != NULL && n < SPANS_AT_ONCE; span = span->next) {
+        if (span->nfree != span->seen_free) {
+            (void)mh_span_make_holes(span, pacer);
+            n++;
+        }
+    }
+    return span;
+}
+
+// Seizes a cache if its thread has still not been in it since `calls` was read.
+static bool seize_quiet(struct mh_cache *cache, uint32_t calls) {
+    if (!seize(cache)) {
         return false;
     }
-    while (quiet && seize(cache)) {
-        unsigned ended = end_emptied(cache);
-        let_go(cache);
-        if (ended == 0) {
-            return false;
-        }
-        // What became of the thread meanwhile shows in its calls.
-        quiet = MH_LOAD_RELAXED(&cache->calls) == calls;
+    if (MH_LOAD_RELAXED(&cache->calls) == calls) {
+        return true;
     }
-    return !quiet;
+    let_go(cache);
+    return false;
+}
+
+bool mh_cache_take_back(struct mh_cache *cache, struct mh_pacer *pacer) {
+    uint32_t calls = MH_LOAD_RELAXED(&cache->calls);
+    if (calls != cache->seen_calls) {
+        cache->seen_calls = calls;
+        return true;
+    }
+    unsigned ended = 1;
+    while (ended != 0 && MH_LOAD_RELAXED(&cache->told) != NULL &&
+           seize_quiet(cache, calls)) {
+        ended = end_emptied(cache);
+        let_go(cache);
+    }
+    // The list of spans is the thread's: it stands still while its calls do.
+    struct mh_span *span = NULL;
+    while (cache->cut_calls != calls && mh_pacer_allows(pacer) &&
+           seize_quiet(cache, calls)) {
+        span = make_holes(span == NULL ? cache->owned : span, pacer);
+        let_go(cache);
+        cache->cut_calls = span == NULL ? calls : cache->cut_calls;
+    }
+    return cache->cut_calls != calls && !no_barrier;
 }

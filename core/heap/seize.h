@@ -4,6 +4,8 @@
 // object of one, the span is on its told stack and of no use to anybody. The
 // scavenger then seizes the cache, ends such spans, and lets go.
 //
+// Of the spans that keep objects, it gives back the parts without (holes.h).
+//
 // Seizing keeps the thread out of everything but popping and pushing slots of
 // its bins (mh_cache_enter). That is enough: of a span whose slots are all free
 // or freed by others, no slot lies in a bin, and no good free of one can come.
@@ -16,10 +18,12 @@
 #include <stdbool.h>
 
 struct mh_cache;
+struct mh_pacer;
 
-// mh_cache_take_emptied ends the spans of a cache that others have emptied, if
-// its thread has not been in it since the last call. True when a later call may
-// find something. The caller holds the scavenger's lock.
-bool mh_cache_take_emptied(struct mh_cache *cache);
+// mh_cache_take_back ends the spans of a cache that others have emptied, and
+// makes holes in the others, if its thread has not been in it since the last
+// call. True when that could not be told yet. The caller holds the scavenger's
+// lock.
+bool mh_cache_take_back(struct mh_cache *cache, struct mh_pacer *pacer);
 
 #endif // MHEAP_CORE_HEAP_SEIZE_H

@@ -7,6 +7,7 @@
 #include "core/base/span_rules.h"
 #include "core/heap/arena.h"
 #include "core/heap/bad_free.h"
+#include "core/heap/holes.h"
 #include "core/heap/size_class.h"
 
 static void set_free_word(struct mh_span *span, uint32_t word, uint64_t bits) {
@@ -252,6 +253,12 @@ static int check_owner(const struct mh_span *span) {
                              owner != MH_OWNER_NONE, span->nfree);
 }
 
+// S9: a hole that is none is a page that somebody may be using.
+static int check_holes(const struct mh_span *span) {
+    bool inside = (span->holes & ~mh_span_find_holes(span)) == 0;
+    return inside && span->has_holes == (span->holes != 0) ? 0 : 9;
+}
+
 int mh_span_check(const struct mh_span *span) {
     int broken = check_constant(span);
     if (broken != 0 || span->size_class == 0) {
@@ -261,5 +268,8 @@ int mh_span_check(const struct mh_span *span) {
     if (broken == 0) {
         broken = check_bits(span);
     }
-    return broken != 0 ? broken : check_owner(span);
+    if (broken == 0) {
+        broken = check_owner(span);
+    }
+    return broken != 0 ? broken : check_holes(span);
 }

@@ -67,6 +67,7 @@ enum {
 //       only the first.
 //   S8  A span on a list has free slots; a span on the central list has no
 //       owner.
+//   S9  In a hole no slot is live, remote or cached: all are free.
 //
 // (c) constant from birth to death, (a) atomic, (o) written by the owner only;
 // without an owner, by whoever holds the central lock of the class. Relaxed
@@ -99,13 +100,15 @@ struct mh_span {
     MH_ALIGNED(MH_CACHE_LINE) uint32_t nfree; // (o) set bits in free
     uint16_t free_words;                      // (o) bit i: free[i] != 0
     uint8_t list;                             // (o) enum mh_span_list
-    uint8_t unused;                           // 0
+    uint8_t has_holes;                        // (o) 1: holes != 0
     uint64_t slots_base;               // (c) base again, for the same reason
     uint64_t free[MH_SPAN_FREE_WORDS]; // (o)
     struct mh_span *next;              // (o) all spans of the owner
     struct mh_span *prev;              // (o)
     struct mh_span *list_next;         // (o) the list above
     struct mh_span *list_prev;         // (o)
+    uint32_t holes;     // (o) system pages given back, see holes.h
+    uint32_t seen_free; // (o) nfree when holes were last made
 };
 
 static inline uint64_t mh_owner_word(uint32_t owner, bool told) {
@@ -158,7 +161,7 @@ static inline bool mh_span_is_idle(const struct mh_span *span) {
     return span->nfree == span->nslots;
 }
 
-// mh_span_check returns the number of the broken invariant S1 to S8, or 0. The
+// mh_span_check returns the number of the broken invariant S1 to S9, or 0. The
 // caller owns the span or has stopped its owner.
 int mh_span_check(const struct mh_span *span);
 

@@ -1,0 +1,98 @@
+// holes.c - parts of spans in use that are given back to the system.
+
+#include "core/heap/holes.h"
+
+#include "core/base/atomic.h"
+#include "core/base/bits.h"
+#include "core/heap/size_class.h"
+#include "core/sys/sys.h"
+#include "core/sys/thread.h"
+
+static bool slots_are_free(const struct mh_span *span, uint32_t first,
+                           uint32_t limit) {
+    for (uint32_t at = first; at < limit;) {
+        uint32_t end = (at / 64 + 1) * 64;
+        end = end < limit ? end : limit;
+        uint64_t want = mh_low_bits(end - at) << (at % 64);
+        if ((span->free[at / 64] & want) != want) {
+            return false;
+        }
+        at = end;
+    }
+    return true;
+}
+
+uint32_t mh_span_find_holes(const struct mh_span *span) {
+    uint64_t page = mh_sys_facts()->page_size;
+    uint64_t bytes = (uint64_t)span->npages << MH_PAGE_SHIFT;
+    uint32_t holes = 0;
+    bool fit = page <= MH_PAGE_SIZE && bytes / page <= 32;
+    if (!fit || (uint64_t)span->nfree * span->slot_size < page) {
+        return 0;
+    }
+    for (uint32_t i = 0; i * page < bytes; i++) {
+        uintptr_t base = (uintptr_t)span->base + i * page;
+        uint32_t first = mh_span_slot(span, base);
+        uint32_t limit = mh_span_slot(span, base + page - 1) + 1;
+        limit = limit < span->nslots ? limit : span->nslots;
+        if (slots_are_free(span, first, limit)) {
+            holes |= UINT32_C(1) << i;
+        }
+    }
+    return holes;
+}
+
+// The lowest run of set bits.
+struct run {
+    unsigned first, npages;
+};
+
+static struct run lowest_run(uint32_t set) {
+    struct run run = {.first = mh_ctz64(set)};
+    run.npages = mh_ctz64(~((uint64_t)set >> run.first));
+    return run;
+}
+
+static uint32_t bits_of(struct run run) {
+    return (uint32_t)(mh_low_bits(run.npages) << run.first);
+}
+
+static void set_holes(struct mh_span *span, uint32_t holes) {
+    MH_STORE_RELAXED(&span->holes, holes);
+    span->has_holes = holes != 0;
+}
+
+uint64_t mh_span_make_holes(struct mh_span *span, struct mh_pacer *pacer) {
+    size_t page = mh_sys_facts()->page_size;
+    uint32_t left = mh_span_find_holes(span) & ~span->holes;
+    uint64_t done = 0;
+    while (left != 0 && mh_pacer_allows(pacer)) {
+        struct run run = lowest_run(left);
+        size_t size = run.npages * page;
+        void *base = (void *)((uintptr_t)span->base + run.first * page);
+        uint64_t start = mh_thread_now_ns();
+        if (mh_sys_unused(base, size, MH_FOR_HEAP) != MH_OK) {
+            break;
+        }
+        mh_pacer_spend(pacer, mh_thread_now_ns() - start);
+        set_holes(span, span->holes | bits_of(run));
+        left &= ~bits_of(run);
+        done += size;
+    }
+    span->seen_free = span->nfree;
+    return done;
+}
+
+bool mh_span_fill_holes_slow(struct mh_span *span) {
+    size_t page = mh_sys_facts()->page_size;
+    while (span->holes != 0) {
+        struct run run = lowest_run(span->holes);
+        size_t size = run.npages * page;
+        void *base = (void *)((uintptr_t)span->base + run.first * page);
+        if (mh_sys_used(base, size, size, MH_FOR_HEAP) != MH_OK) {
+            return false;
+        }
+        set_holes(span, span->holes & ~bits_of(run));
+    }
+    return true;
+}

@@ -1,0 +1,39 @@
+// holes.h - parts of spans in use that are given back to the system.
+//
+// A few live objects keep a span, and with it all its memory. Of a span that
+// nobody is allocating from, the scavenger gives back the system pages in which
+// no object lies: they become Prepared, its holes. Before a slot of the span is
+// handed out, and before its pages become anything else, the holes are filled:
+// Ready again, which costs books on most systems and no memory on any until it
+// is touched.
+//
+// Only where system pages are not larger than heap pages: a span then consists
+// of whole ones, at most 32.
+
+#ifndef MHEAP_CORE_HEAP_HOLES_H
+#define MHEAP_CORE_HEAP_HOLES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/heap/span.h"
+#include "core/scav/pacer.h"
+
+// mh_span_find_holes is the set of system pages of a small span, bit i for page
+// i, in which every slot is free; pages that no slot reaches count. Owner only.
+uint32_t mh_span_find_holes(const struct mh_span *span);
+
+// mh_span_make_holes gives such pages back, as long as the pacer allows, and
+// says how many bytes went. Owner only; nothing of the span may be in use but
+// its live objects.
+uint64_t mh_span_make_holes(struct mh_span *span, struct mh_pacer *pacer);
+
+// mh_span_fill_holes_slow makes all holes Ready. False when the system refuses;
+// then those that are left are holes still. Owner only.
+MH_NODISCARD bool mh_span_fill_holes_slow(struct mh_span *span);
+
+MH_NODISCARD static inline bool mh_span_fill_holes(struct mh_span *span) {
+    return MH_LIKELY(!span->has_holes) || mh_span_fill_holes_slow(span);
+}
+
+#endif // MHEAP_CORE_HEAP_HOLES_H
