@@ -32,7 +32,7 @@ static void let_go(struct mh_cache *cache) {
     mh_thread_wake(&cache->seized);
 }
 
-// Where the system has no such barrier, nothing can be seized. Of the scavenger.
+// The system has no such barrier: nothing can be seized. Of the scavenger.
 static bool no_barrier;
 
 // False when its thread is in it.
