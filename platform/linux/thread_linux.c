@@ -46,9 +46,8 @@ bool mh_os_barrier(void) {
     bool done = membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0;
 
     if (!done && errno == EPERM) {
-        done =
-            membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0 &&
-            membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0;
+        done = membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0 &&
+               membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0;
     }
     errno = saved;
     return done;
