@@ -72,7 +72,7 @@ add_executable(with_shared main.cc)
 target_link_libraries(with_shared PRIVATE mheap::mheap_malloc_shared)
 END
 {
-    cmake -S "$folder/user" -B "$folder/user/build" \
+    cmake -G Ninja -S "$folder/user" -B "$folder/user/build" \
         -DCMAKE_PREFIX_PATH="$prefix" &&
         cmake --build "$folder/user/build"
 } >"$folder/user.log" 2>&1 || { cat "$folder/user.log"; fail "find_package"; }
