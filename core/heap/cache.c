@@ -354,6 +354,17 @@ void mh_cache_push_slow(struct mh_cache *cache, unsigned size_class,
     mh_cache_leave(cache);
 }
 
+// Ends idle spans that are still there because their holes could not be filled.
+static void end_idle(struct mh_cache *cache) {
+    struct mh_span *next = NULL;
+    for (struct mh_span *span = cache->owned; span != NULL; span = next) {
+        next = span->next;
+        if (span->has_holes) {
+            mh_cache_settle(cache, span);
+        }
+    }
+}
+
 // Takes the current span of a class out of use, idle or not.
 static void drop_current(struct mh_cache *cache, unsigned size_class) {
     struct mh_span *span = cache->current[size_class];
@@ -373,6 +384,7 @@ void mh_cache_flush(struct mh_cache *cache) {
         }
         drop_current(cache, i);
     }
+    end_idle(cache);
     mh_cache_leave(cache);
     mh_heap_flush_pages(cache);
 }

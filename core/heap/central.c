@@ -12,6 +12,9 @@ void mh_central_remove_locked(struct mh_central *central,
     if (span->list != MH_LIST_CENTRAL) {
         return;
     }
+    if (central->cut == span) {
+        central->cut = span->list_next;
+    }
     if (span->list_prev != NULL) {
         span->list_prev->list_next = span->list_next;
     } else {
@@ -48,6 +51,31 @@ bool mh_central_put_locked(struct mh_central *central, struct mh_span *span) {
         insert_locked(central, span);
     }
     return false;
+}
+
+// The first span that can be ended now, off the list; NULL when there is none.
+static struct mh_span *take_idle(struct mh_central *central) {
+    mh_lock(&central->lock);
+    struct mh_span *span = central->spans;
+    while (span != NULL &&
+           !(mh_span_is_idle(span) && mh_span_fill_holes(span))) {
+        span = span->list_next;
+    }
+    if (span != NULL) {
+        mh_central_remove_locked(central, span);
+        MH_STORE_RELAXED(&span->owner_told,
+                         mh_owner_word(MH_OWNER_DEAD, false));
+    }
+    mh_unlock(&central->lock);
+    return span;
+}
+
+void mh_central_end_idle(struct mh_central *central) {
+    struct mh_span *span = take_idle(central);
+    while (span != NULL) {
+        mh_heap_free_span(span, NULL);
+        span = take_idle(central);
+    }
 }
 
 struct mh_span *mh_central_take(struct mheap *heap, unsigned size_class,

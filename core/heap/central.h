@@ -23,7 +23,13 @@ struct mh_central {
     struct mh_lock lock;   // rank MH_RANK_CENTRAL
     struct mh_span *spans; // (l) without an owner, with free slots
     uint64_t nspans;       // (l) on the list
+    struct mh_span *cut;   // (l) where the scavenger goes on making holes
 };
+
+// mh_central_end_idle gives back spans without any object that are still there
+// because the system did not let their holes be filled (holes.h), if it does
+// now. Takes the lock.
+void mh_central_end_idle(struct mh_central *central);
 
 // mh_central_take gives the cache a span of the class with free slots, already
 // adopted; NULL when the list is empty.
