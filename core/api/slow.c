@@ -47,10 +47,10 @@ void *mh_alloc(struct mheap *heap, size_t size, size_t align, bool *zero_out) {
         p = size_class != 0 ? alloc_class(heap, size_class)
                             : mh_large_alloc(heap, size, align, zero_out);
     }
+    mh_heap_poke_taking();
     if (p == NULL) {
         errno = ENOMEM;
     }
-    mh_heap_poke_taking();
     return p;
 }
 

@@ -14,9 +14,8 @@
 #define MH_STORE_RELEASE(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
 #define MH_ADD_RELAXED(p, v)   __atomic_fetch_add((p), (v), __ATOMIC_RELAXED)
 #define MH_SUB_RELAXED(p, v)   __atomic_fetch_sub((p), (v), __ATOMIC_RELAXED)
-#define MH_OR_RELAXED(p, v)    __atomic_fetch_or((p), (v), __ATOMIC_RELAXED)
-#define MH_OR_ACQ_REL(p, v)    __atomic_fetch_or((p), (v), __ATOMIC_ACQ_REL)
 #define MH_AND_RELEASE(p, v)   __atomic_fetch_and((p), (v), __ATOMIC_RELEASE)
+#define MH_AND_ACQ_REL(p, v)   __atomic_fetch_and((p), (v), __ATOMIC_ACQ_REL)
 #define MH_EXCHANGE_ACQUIRE(p, v) \
     __atomic_exchange_n((p), (v), __ATOMIC_ACQUIRE)
 #define MH_EXCHANGE_ACQ_REL(p, v) \

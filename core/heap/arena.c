@@ -113,9 +113,6 @@ static enum mh_status grow_table_locked(void) {
 static struct mh_arena *new_record_locked(uintptr_t base) {
     struct mh_words words = {NULL, NULL};
     enum mh_status status = mh_window_words(base, &words);
-    if (status == MH_NO_MEMORY) {
-        return NULL;
-    }
     size_t size = sizeof(struct mh_arena);
     if (status != MH_OK) {
         size += MH_WORDS_BYTES;
@@ -338,7 +335,12 @@ void mh_span_publish(struct mh_span *span, enum mh_span_state state,
     for (size_t i = 0; i < count; i++) {
         MH_STORE_RELAXED(&arena->span_index[first + i], span->arena_index);
     }
-    MH_STORE_RELAXED(&span->owner_told, mh_owner_word(owner, false));
+    // A thread that freed into the last span of this record and was held up may
+    // note its group only now. seq_cst: either it finds the owner here and
+    // tells, or its note is taken back.
+    __atomic_store_n(&span->owner_told, mh_owner_word(owner, false),
+                     __ATOMIC_SEQ_CST);
+    (void)__atomic_exchange_n(&span->touched, 0, __ATOMIC_SEQ_CST);
     MH_STORE_RELEASE(&span->state, (uint8_t)state);
     // A thread that frees reads the page word first; what it needs of the span
     // was written before. It has the pointer from a thread that got it from

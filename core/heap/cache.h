@@ -5,11 +5,12 @@
 // call. An empty array is refilled from the free bits of the spans, by whole
 // words; a full one gives its older half back to them.
 //
-// Only its thread uses a cache. Five things reach in from outside: the told
+// Only its thread uses a cache. Six things reach in from outside: the told
 // stack, on which other threads put spans of this cache that they freed into;
 // the page cache, under its lock; the scavenger, when the thread makes no calls
-// (seize.h); fork, in the child, where the thread is gone; and readers of the
-// whole process, who copy and never write.
+// (seize.h); the end of its heap, under its life lock; fork, in the child,
+// where the thread is gone; and readers of the whole process, who copy and
+// never write.
 //
 // Records are never freed, so a reader's pointer stays good. The number of a
 // cache is in the page words of its spans; it is recycled when no span has it.

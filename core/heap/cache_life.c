@@ -134,6 +134,9 @@ void mh_cache_retire(struct mh_cache *cache) {
         mh_cache_give_spans(cache);
         MH_SUB_RELAXED(&cache->heap->caches_live, 1);
     }
+    // Before the lock is given up: who destroys the heap must not take the
+    // record for one of this heap's when it has been another thread's again.
+    MH_STORE_RELEASE(&cache->state, (uint32_t)MH_CACHE_FREE);
     mh_unlock(&cache->life);
     close_cache(cache);
 }

@@ -398,6 +398,9 @@ size_t mh_heap_release_locked(struct mheap *heap) {
 }
 
 size_t mh_heap_release(struct mheap *heap) {
+    for (unsigned i = 1; i < MH_NCLASSES; i++) {
+        mh_central_end_idle(&heap->central[i]);
+    }
     mh_lock(&heap->lock);
     size_t done = mh_heap_release_locked(heap);
     mh_unlock(&heap->lock);

@@ -64,6 +64,7 @@ struct mheap {
     struct mh_palloc pages;       // (l)
     struct mh_room room;          // (l)
     struct mh_heap_counts counts; // (a)
+    size_t stuck_pages; // of the scavenger: idle ones that it cannot give back
 
     struct mh_lock side_lock; // rank MH_RANK_SIDE
     struct mh_cache *side;    // (side_lock) for threads without a cache

@@ -140,8 +140,9 @@ static void orphan_caches(struct mheap *heap) {
     for (uint32_t id = 1; id < count; id++) {
         struct mh_cache *cache = mh_cache_by_id(id);
         mh_lock(&cache->life);
-        if (MH_LOAD_RELAXED(&cache->heap) == heap &&
-            MH_LOAD_ACQUIRE(&cache->state) == MH_CACHE_IN_USE) {
+        // The state first: whoever opens a cache writes the heap before it.
+        if (MH_LOAD_ACQUIRE(&cache->state) == MH_CACHE_IN_USE &&
+            MH_LOAD_RELAXED(&cache->heap) == heap) {
             mh_heap_flush_pages(cache);
             mh_cache_abandon(cache, MH_CACHE_ORPHAN);
         }
@@ -192,6 +193,9 @@ static void clear_bits(const struct mh_span *span) {
 static void kill_span(struct mh_span *span, void *arg) {
     struct mheap *heap = arg;
     if (!mh_span_fill_holes(span)) {
+        MH_STORE_RELAXED(&span->owner_told,
+                         mh_owner_word(MH_OWNER_DEAD, false));
+        span->list = MH_LIST_NONE;
         return;
     }
     MH_ADD_RELAXED(&heap->counts.spans_freed, 1);
@@ -225,6 +229,7 @@ void mh_heap_destroy(struct mheap *heap) {
     for (unsigned i = 0; i < MH_NCLASSES; i++) {
         MH_STORE_RELAXED(&heap->central[i].spans, NULL);
         heap->central[i].nspans = 0;
+        heap->central[i].cut = NULL;
     }
     mh_lock(&heap->lock);
     mh_palloc_rebuild(&heap->pages, page_is_kept, NULL);

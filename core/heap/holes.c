@@ -4,9 +4,9 @@
 
 #include "core/base/atomic.h"
 #include "core/base/bits.h"
+#include "core/heap/heap.h"
 #include "core/heap/size_class.h"
 #include "core/sys/sys.h"
-#include "core/sys/thread.h"
 
 static bool slots_are_free(const struct mh_span *span, uint32_t first,
                            uint32_t limit) {
@@ -62,37 +62,41 @@ static void set_holes(struct mh_span *span, uint32_t holes) {
     span->has_holes = holes != 0;
 }
 
-uint64_t mh_span_make_holes(struct mh_span *span, struct mh_pacer *pacer) {
+void mh_span_make_holes(struct mh_span *span) {
     size_t page = mh_sys_facts()->page_size;
     uint32_t left = mh_span_find_holes(span) & ~span->holes;
     uint64_t done = 0;
-    while (left != 0 && mh_pacer_allows(pacer)) {
+    while (left != 0) {
         struct run run = lowest_run(left);
         size_t size = run.npages * page;
         void *base = (void *)((uintptr_t)span->base + run.first * page);
-        uint64_t start = mh_thread_now_ns();
         if (mh_sys_unused(base, size, MH_FOR_HEAP) != MH_OK) {
             break;
         }
-        mh_pacer_spend(pacer, mh_thread_now_ns() - start);
         set_holes(span, span->holes | bits_of(run));
         left &= ~bits_of(run);
         done += size;
     }
     span->seen_free = span->nfree;
-    return done;
+    MH_ADD_RELAXED(&mh_heap_by_id(span->heap)->counts.released_bytes, done);
 }
 
+// Under the heap's lock, which a fork takes: neither the books nor the two
+// fields are half written in a child.
 bool mh_span_fill_holes_slow(struct mh_span *span) {
+    struct mheap *heap = mh_heap_by_id(span->heap);
     size_t page = mh_sys_facts()->page_size;
-    while (span->holes != 0) {
+    bool filled = true;
+    mh_lock(&heap->lock);
+    while (span->holes != 0 && filled) {
         struct run run = lowest_run(span->holes);
         size_t size = run.npages * page;
         void *base = (void *)((uintptr_t)span->base + run.first * page);
-        if (mh_sys_used(base, size, size, MH_FOR_HEAP) != MH_OK) {
-            return false;
+        filled = mh_sys_used(base, size, size, MH_FOR_HEAP) == MH_OK;
+        if (filled) {
+            set_holes(span, span->holes & ~bits_of(run));
         }
-        set_holes(span, span->holes & ~bits_of(run));
     }
-    return true;
+    mh_unlock(&heap->lock);
+    return filled;
 }

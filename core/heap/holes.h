@@ -17,16 +17,19 @@
 #include <stdint.h>
 
 #include "core/heap/span.h"
-#include "core/scav/pacer.h"
 
 // mh_span_find_holes is the set of system pages of a small span, bit i for page
 // i, in which every slot is free; pages that no slot reaches count. Owner only.
 uint32_t mh_span_find_holes(const struct mh_span *span);
 
-// mh_span_make_holes gives such pages back, as long as the pacer allows, and
-// says how many bytes went. Owner only; nothing of the span may be in use but
-// its live objects.
-uint64_t mh_span_make_holes(struct mh_span *span, struct mh_pacer *pacer);
+// mh_span_make_holes gives such pages back. Owner only; nothing of the span may
+// be in use but its live objects.
+void mh_span_make_holes(struct mh_span *span);
+
+// mh_span_wants_holes: slots have become free since holes were last made.
+static inline bool mh_span_wants_holes(const struct mh_span *span) {
+    return span->nfree != span->seen_free;
+}
 
 // mh_span_fill_holes_slow makes all holes Ready. False when the system refuses;
 // then those that are left are holes still. Owner only.

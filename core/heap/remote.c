@@ -39,14 +39,14 @@ static bool settle_ownerless(struct mh_span *span) {
     struct mheap *heap = mh_heap_by_id(MH_LOAD_RELAXED(&span->heap));
     unsigned size_class = MH_LOAD_RELAXED(&span->size_class);
     struct mh_cache *cache = mh_tls_get();
-    bool wants = cache->heap == heap && cache->state == MH_CACHE_IN_USE &&
-                 has_few(cache->partial[size_class]);
+    bool may = cache->heap == heap && cache->state == MH_CACHE_IN_USE;
     struct mh_central *central = &heap->central[size_class];
     bool idle = false;
 
-    if (wants) {
+    if (may) {
         mh_cache_enter(cache);
     }
+    bool wants = may && has_few(cache->partial[size_class]);
     mh_lock(&central->lock);
     uint64_t nobody = mh_owner_word(MH_OWNER_NONE, false);
     bool still = MH_LOAD_ACQUIRE(&span->owner_told) == nobody &&
@@ -67,7 +67,7 @@ static bool settle_ownerless(struct mh_span *span) {
     if (still && wants) {
         mh_cache_settle(cache, span);
     }
-    if (wants) {
+    if (may) {
         mh_cache_leave(cache);
     }
     if (idle) {
@@ -142,7 +142,8 @@ static bool outlived(struct mh_arena *arena, uintptr_t p,
     struct mh_pair *pair = mh_arena_pair(arena, p);
     uint64_t bit = mh_pair_bit(p);
     if (!has_slots(arena, p)) {
-        if ((MH_AND_RELEASE(&pair->remote, ~bit) & bit) == 0) {
+        // acquire: with the page word of whoever set the bit.
+        if ((MH_AND_ACQ_REL(&pair->remote, ~bit) & bit) == 0) {
             *span = NULL;
             return true;
         }

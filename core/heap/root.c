@@ -72,6 +72,7 @@ static const struct mheap_inspect_field layout[] = {
     FIELD("span", struct mh_span, owner_told),
     FIELD("span", struct mh_span, touched),
     FIELD("span", struct mh_span, nfree),
+    FIELD("span", struct mh_span, holes),
     ARRAY("span", struct mh_span, free),
 
     WHOLE("caches", struct mh_caches),

@@ -13,7 +13,9 @@
 enum {
     START_PAGES = (16 << 20) >> MH_PAGE_SHIFT, // of a heap that has a thread
     WAKE_PAGES = (256 << 10) >> MH_PAGE_SHIFT, // idle ones worth a round
-    SPANS_PER_LOCK = 8, // that holes are made in while a central lock is held
+    CUT_PER_LOCK = 8,     // spans cut while a central lock is held,
+    LOOKED_PER_LOCK = 64, // and looked at
+    LOCKS_PER_ROUND = 256,
 };
 
 // Where a round has got to in one heap.
@@ -84,7 +86,12 @@ static size_t sweep_heap(struct mheap *heap, struct mh_pacer *pacer,
         done += n;
         left -= n < left ? n : left;
     }
-    *more = !sweep.refused && mh_heap_idle_pages(heap) >= WAKE_PAGES;
+    // What the system does not take, or not in such pieces, is not asked about
+    // again until there is more.
+    size_t idle = mh_heap_idle_pages(heap);
+    bool stuck = sweep.refused || (done == 0 && left != 0);
+    heap->stuck_pages = stuck ? idle : 0;
+    *more = idle >= heap->stuck_pages + WAKE_PAGES;
     return done;
 }
 
@@ -120,22 +127,34 @@ static bool look_after_caches(struct mh_pacer *pacer) {
     return more;
 }
 
-// Makes holes in spans that nobody owns. The lock is held meanwhile, for a few
-// spans at a time: nobody may adopt one that is being cut.
-static void cut_ownerless(struct mh_central *central, struct mh_pacer *pacer) {
-    bool all = false;
-    while (!all && mh_pacer_allows(pacer)) {
-        unsigned n = 0;
-        mh_lock(&central->lock);
-        struct mh_span *span = central->spans;
-        for (; span != NULL && n < SPANS_PER_LOCK; span = span->list_next) {
-            if (span->nfree != span->seen_free) {
-                (void)mh_span_make_holes(span, pacer);
-                n++;
-            }
+// Makes holes in spans that nobody owns, from where the last round stopped. The
+// lock is held meanwhile, for a few spans at a time: nobody may adopt one that
+// is being cut. False at the end of the list.
+static bool cut_some(struct mh_central *central) {
+    unsigned cut = 0;
+    mh_lock(&central->lock);
+    struct mh_span *span = central->cut != NULL ? central->cut : central->spans;
+    for (unsigned looked = 0;
+         span != NULL && looked < LOOKED_PER_LOCK && cut < CUT_PER_LOCK;
+         looked++) {
+        if (mh_span_wants_holes(span)) {
+            mh_span_make_holes(span);
+            cut++;
         }
-        all = span == NULL;
-        mh_unlock(&central->lock);
+        span = span->list_next;
+    }
+    central->cut = span;
+    mh_unlock(&central->lock);
+    return span != NULL;
+}
+
+static void cut_ownerless(struct mh_central *central, struct mh_pacer *pacer) {
+    bool more = true;
+    for (unsigned i = 0; more && i < LOCKS_PER_ROUND && mh_pacer_allows(pacer);
+         i++) {
+        uint64_t start = mh_thread_now_ns();
+        more = cut_some(central);
+        mh_pacer_spend(pacer, mh_thread_now_ns() - start);
     }
 }
 
@@ -170,7 +189,8 @@ static bool something_waits(void) {
     uint32_t count = MH_LOAD_ACQUIRE(&mh_heaps.count);
     for (uint32_t i = 0; i < count; i++) {
         if (is_live(mh_heap_by_id(i)) &&
-            mh_heap_idle_pages(mh_heap_by_id(i)) >= WAKE_PAGES) {
+            mh_heap_idle_pages(mh_heap_by_id(i)) >=
+                mh_heap_by_id(i)->stuck_pages + WAKE_PAGES) {
             return true;
         }
     }

@@ -9,11 +9,18 @@
 #include "core/heap/heap.h"
 #include "core/heap/holes.h"
 #include "core/heap/remote.h"
+#include "core/scav/pacer.h"
 #include "core/sys/thread.h"
 
-// Spans ended while a cache is seized once: some tens of microseconds, which
-// its thread may have to wait.
-enum { SPANS_AT_ONCE = 64 };
+// What is done while a cache is seized once. Its thread may have to wait for
+// that, if it should wake: for a fraction of a millisecond, and a tenth of a
+// microsecond more for each span that others have freed into.
+enum {
+    ENDED_AT_ONCE = 256,
+    LOOKED_AT_ONCE = 256,
+    CUT_AT_ONCE = 16,
+    SEIZURES = 16, // in a round, for one purpose
+};
 
 void mh_cache_enter_slow(struct mh_cache *cache) {
     do {
@@ -57,13 +64,14 @@ static bool is_emptied(const struct mh_span *span) {
     uintptr_t npairs = (uintptr_t)span->npages
                        << (MH_PAGE_SHIFT - MH_PAIR_SHIFT);
     for (uintptr_t i = 0; i < npairs; i++) {
-        n += mh_popcount64(MH_LOAD_RELAXED(&pairs[i].live) &
-                           MH_LOAD_ACQUIRE(&pairs[i].remote));
+        uint64_t live =
+            MH_CHECKS ? MH_LOAD_RELAXED(&pairs[i].live) : UINT64_MAX;
+        n += mh_popcount64(live & MH_LOAD_ACQUIRE(&pairs[i].remote));
     }
     return n == span->nslots;
 }
 
-// How many of the told spans are ended, at most SPANS_AT_ONCE; the others go
+// How many of the told spans are ended, at most ENDED_AT_ONCE; the others go
 // back on the stack.
 static unsigned end_emptied(struct mh_cache *cache) {
     // acquire: pairs with the release push in remote.c.
@@ -71,7 +79,7 @@ static unsigned end_emptied(struct mh_cache *cache) {
     unsigned ended = 0;
     while (span != NULL) {
         struct mh_span *next = MH_LOAD_RELAXED(&span->told_next);
-        if (ended < SPANS_AT_ONCE && is_emptied(span)) {
+        if (ended < ENDED_AT_ONCE && is_emptied(span)) {
             mh_cache_end_told(cache, span);
             ended++;
         } else {
@@ -82,15 +90,17 @@ static unsigned end_emptied(struct mh_cache *cache) {
     return ended;
 }
 
-// Makes holes from `span` on, in about as many spans as are ended at once. The
-// next span, or NULL at the end of the list.
-static struct mh_span *make_holes(struct mh_span *span,
-                                  struct mh_pacer *pacer) {
-    for (unsigned n = 0; span != NULL && n < SPANS_AT_ONCE; span = span->next) {
-        if (span->nfree != span->seen_free) {
-            (void)mh_span_make_holes(span, pacer);
-            n++;
+// Makes holes from `span` on. The next span, or NULL at the end of the list.
+static struct mh_span *make_holes(struct mh_span *span) {
+    unsigned cut = 0;
+    for (unsigned looked = 0;
+         span != NULL && looked < LOOKED_AT_ONCE && cut < CUT_AT_ONCE;
+         looked++) {
+        if (mh_span_wants_holes(span)) {
+            mh_span_make_holes(span);
+            cut++;
         }
+        span = span->next;
     }
     return span;
 }
@@ -107,25 +117,48 @@ static bool seize_quiet(struct mh_cache *cache, uint32_t calls) {
     return false;
 }
 
+static void take_emptied(struct mh_cache *cache, uint32_t calls,
+                         struct mh_pacer *pacer) {
+    unsigned ended = 1;
+    for (unsigned i = 0; i < SEIZURES && ended != 0 && mh_pacer_allows(pacer);
+         i++) {
+        uint64_t start = mh_thread_now_ns();
+        if (MH_LOAD_RELAXED(&cache->told) == NULL ||
+            !seize_quiet(cache, calls)) {
+            return;
+        }
+        ended = end_emptied(cache);
+        let_go(cache);
+        mh_pacer_spend(pacer, mh_thread_now_ns() - start);
+    }
+}
+
+// The list of spans is the thread's: it stands still while its calls do. What
+// is not reached is left to the next round, which passes over what was.
+static void cut_owned(struct mh_cache *cache, uint32_t calls,
+                      struct mh_pacer *pacer) {
+    struct mh_span *span = NULL;
+    for (unsigned i = 0; cache->cut_calls != calls && mh_pacer_allows(pacer) &&
+                         i < SEIZURES * SEIZURES;
+         i++) {
+        uint64_t start = mh_thread_now_ns();
+        if (!seize_quiet(cache, calls)) {
+            return;
+        }
+        span = make_holes(span == NULL ? cache->owned : span);
+        let_go(cache);
+        mh_pacer_spend(pacer, mh_thread_now_ns() - start);
+        cache->cut_calls = span == NULL ? calls : cache->cut_calls;
+    }
+}
+
 bool mh_cache_take_back(struct mh_cache *cache, struct mh_pacer *pacer) {
     uint32_t calls = MH_LOAD_RELAXED(&cache->calls);
     if (calls != cache->seen_calls) {
         cache->seen_calls = calls;
         return true;
     }
-    unsigned ended = 1;
-    while (ended != 0 && MH_LOAD_RELAXED(&cache->told) != NULL &&
-           seize_quiet(cache, calls)) {
-        ended = end_emptied(cache);
-        let_go(cache);
-    }
-    // The list of spans is the thread's: it stands still while its calls do.
-    struct mh_span *span = NULL;
-    while (cache->cut_calls != calls && mh_pacer_allows(pacer) &&
-           seize_quiet(cache, calls)) {
-        span = make_holes(span == NULL ? cache->owned : span, pacer);
-        let_go(cache);
-        cache->cut_calls = span == NULL ? calls : cache->cut_calls;
-    }
+    take_emptied(cache, calls, pacer);
+    cut_owned(cache, calls, pacer);
     return cache->cut_calls != calls && !no_barrier;
 }

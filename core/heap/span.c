@@ -51,7 +51,7 @@ uint32_t mh_span_take(struct mh_span *span, uint32_t max, void **slots_end,
     while (left != 0 && span->free_words != 0) {
         uint32_t word = mh_ctz64(span->free_words);
         uint64_t bits = span->free[word];
-        uintptr_t start = word * 64 * size;
+        uintptr_t start = (uintptr_t)word * 64 * size;
         for (; bits != 0 && left != 0; bits &= bits - 1) {
             uintptr_t offset = start + mh_ctz64(bits) * size;
             void *slot = (void *)(base + offset);

@@ -7,8 +7,9 @@
 #include "core/base/atomic.h"
 #include "core/sys/thread.h"
 
-// What a call gives back on its way: about a millisecond's worth.
+// What a call does on its way, at most.
 #define BYTES_PER_CALL (UINT64_C(8) << 20)
+#define NS_PER_CALL    (UINT64_C(2) << 20) // about 2 ms
 
 enum { STACK_BYTES = 64 << 10 };
 
@@ -21,7 +22,17 @@ static const struct mh_scav_work *work_of(const struct mh_scavenger *scav) {
     return MH_LOAD_ACQUIRE(&scav->work);
 }
 
-static bool do_round(uint64_t most) {
+// Lets a round have no more than `most` of what there is to spend.
+static bool spend_on_round(struct mh_pacer *pacer, uint64_t most_bytes,
+                           uint64_t most_ns) {
+    uint64_t kept = pacer->left_ns > most_ns ? pacer->left_ns - most_ns : 0;
+    pacer->left_ns -= kept;
+    bool more = work_of(&mh_scavenger)->round(pacer, most_bytes);
+    pacer->left_ns += kept;
+    return more;
+}
+
+static bool do_round(uint64_t most_bytes, uint64_t most_ns) {
     struct mh_scavenger *scav = &mh_scavenger;
     mh_lock(&scav->lock);
     // seq_cst: what was noted before this is found by the round.
@@ -31,7 +42,11 @@ static bool do_round(uint64_t most) {
         mh_pacer_start(&scav->pacer, now);
     }
     mh_pacer_fill(&scav->pacer, now);
-    bool more = work_of(scav)->round(&scav->pacer, most);
+    // What threads did before the note was cleared is seen by the round, also
+    // what they had not yet made visible. Where the system has no such barrier
+    // a note may come to nothing; the next does not.
+    (void)mh_thread_barrier();
+    bool more = spend_on_round(&scav->pacer, most_bytes, most_ns);
     mh_unlock(&scav->lock);
     MH_ADD_RELAXED(&scav->rounds, 1);
     return more;
@@ -72,7 +87,7 @@ static void scavenge_for_ever(void *arg) {
     MH_STORE_RELEASE(&mh_scavenger.state, (uint32_t)MH_SCAV_AWAKE);
     for (;;) {
         rest();
-        if (!do_round(UINT64_MAX)) {
+        if (!do_round(UINT64_MAX, UINT64_MAX)) {
             sleep_until_poked();
         }
     }
@@ -80,7 +95,6 @@ static void scavenge_for_ever(void *arg) {
 
 static void start(void) {
     uint32_t none = MH_SCAV_NONE;
-    MH_AND_RELEASE(&mh_scavenger.notes, ~(uint32_t)MH_SCAV_LARGE);
     if (MH_CAS_ACQ_REL(&mh_scavenger.state, &none,
                        (uint32_t)MH_SCAV_STARTING) &&
         mh_thread_start(scavenge_for_ever, NULL, STACK_BYTES) != MH_OK) {
@@ -102,7 +116,7 @@ static void round_by_call(void) {
     uint64_t next = MH_LOAD_RELAXED(&mh_scavenger.next_ns);
     if (now >= next && MH_CAS_ACQ_REL(&mh_scavenger.next_ns, &next,
                                       now + mh_scavenger.period_ns)) {
-        (void)do_round(BYTES_PER_CALL);
+        (void)do_round(BYTES_PER_CALL, NS_PER_CALL);
     } else {
         MH_AND_RELEASE(&mh_scavenger.notes, ~(uint32_t)MH_SCAV_IDLE);
     }
@@ -117,18 +131,23 @@ void mh_scav_poke(enum mh_scav_mode mode, const struct mh_scav_work *work,
     if (MH_LOAD_RELAXED(&scav->work) != work) {
         MH_STORE_RELEASE(&scav->work, work);
     }
-    if (state == MH_SCAV_NONE && (notes & MH_SCAV_LARGE) != 0 && takes) {
-        start();
-    } else if (state == MH_SCAV_ASLEEP) {
+    bool idle = (notes & MH_SCAV_IDLE) != 0;
+    if ((notes & MH_SCAV_LARGE) != 0 && takes) {
+        MH_AND_RELEASE(&scav->notes, ~(uint32_t)MH_SCAV_LARGE);
+        if (state == MH_SCAV_NONE) {
+            start();
+            return;
+        }
+    }
+    if (state == MH_SCAV_ASLEEP && idle) {
         wake();
-    } else if (mode != MH_SCAV_OFF && (notes & MH_SCAV_IDLE) != 0 &&
+    } else if (mode != MH_SCAV_OFF && idle &&
                (state == MH_SCAV_NONE || state == MH_SCAV_FAILED)) {
         round_by_call();
     }
 }
 
 void mh_scav_child(void) {
-    mh_lock_reset(&mh_scavenger.lock);
     mh_scavenger.state = MH_SCAV_NONE;
     mh_scavenger.next_ns = 0;
     mh_scavenger.notes = 0;

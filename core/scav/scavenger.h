@@ -95,8 +95,7 @@ static inline bool mh_scav_wants_poke(void) {
 void mh_scav_poke(enum mh_scav_mode mode, const struct mh_scav_work *work,
                   bool takes);
 
-// mh_scav_child forgets the thread, which a child of a fork has not; the lock
-// is held or free, and free afterwards.
+// mh_scav_child forgets the thread, which a child of a fork has not.
 void mh_scav_child(void);
 
 #endif // MHEAP_CORE_SCAV_SCAVENGER_H

@@ -195,6 +195,25 @@ START_TEST(a_quiet_thread_keeps_the_pages_of_its_objects_only) {
 }
 END_TEST
 
+START_TEST(what_there_was_no_time_for_is_done_in_a_later_round) {
+    mh_actor_do(&other, free_most, NULL);
+    let_a_period_pass();
+    let_a_period_pass();
+    size_t made = npages_in(MH_PREPARED);
+    mh_actor_do(&other, make_objects, NULL);
+    mh_actor_do(&other, free_most, NULL);
+    let_a_period_pass();
+    mh_pacer_spend(&mh_scavenger.pacer, UINT64_MAX);
+    mh_scavenger.pacer.now_ns = now + MH_SCAV_PERIOD_NS; // nothing comes in
+    let_a_period_pass();
+    ck_assert_uint_eq(npages_in(MH_PREPARED), 0);
+    let_a_period_pass();
+    let_a_period_pass();
+    ck_assert_uint_ge(npages_in(MH_PREPARED), made / 2);
+    ck_assert_int_eq(made != 0, can_be());
+}
+END_TEST
+
 START_TEST(a_thread_that_works_on_keeps_them_all) {
     mh_actor_do(&other, free_most, NULL);
     size_t before = npages_in(MH_READY);
@@ -371,6 +390,7 @@ int main(void) {
     TCase *made = tcase_create("made");
     tcase_add_checked_fixture(made, begin, end);
     tcase_add_test(made, a_quiet_thread_keeps_the_pages_of_its_objects_only);
+    tcase_add_test(made, what_there_was_no_time_for_is_done_in_a_later_round);
     tcase_add_test(made, a_thread_that_works_on_keeps_them_all);
     tcase_add_test(made, a_page_that_the_system_keeps_is_no_hole);
     tcase_add_test(made, spans_that_nobody_owns_have_holes_too);

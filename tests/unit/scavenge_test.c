@@ -180,6 +180,8 @@ START_TEST(what_the_system_refuses_stays_and_is_tried_again) {
     let_a_period_pass();
     ck_assert_uint_eq(stats().free_page_bytes, before);
     check_books();
+    // A thread would sleep now, and not ask again and again.
+    ck_assert(!mh_scavenger.work->waits());
     mh_sim_fail_nothing();
     for (int i = 0; i < 4; i++) {
         let_a_period_pass();
