@@ -125,7 +125,7 @@ static void print_escaped(FILE *out, const char *text, size_t length) {
 }
 
 // The loader is asked by name: the address of a function taken in this program
-// may be that of a stub of its own.
+// may be that of its own entry in the procedure linkage table.
 static void print_serves(FILE *out) {
     static const char *const symbols[] = {"malloc", "calloc", "realloc",
                                           "free"};
