@@ -120,6 +120,18 @@ START_TEST(putting_twice_lists_once) {
 }
 END_TEST
 
+START_TEST(where_holes_are_made_next_moves_on_from_a_span_that_leaves) {
+    struct mh_span *a = make_ownerless(1), *b = make_ownerless(1);
+    (void)put(a);
+    (void)put(b); // the first
+    central->cut = b;
+    remove_span(b);
+    ck_assert_ptr_eq(central->cut, a);
+    remove_span(a);
+    ck_assert_ptr_null(central->cut);
+}
+END_TEST
+
 START_TEST(spans_are_removed_from_anywhere_in_the_list) {
     struct mh_span *spans[3];
     for (int gone = 0; gone < 3; gone++) {
@@ -165,6 +177,8 @@ int main(void) {
     tcase_add_test(tcase, an_idle_span_is_handed_back_to_the_caller);
     tcase_add_test(tcase, a_listed_span_that_became_idle_leaves_the_list);
     tcase_add_test(tcase, putting_twice_lists_once);
+    tcase_add_test(tcase,
+                   where_holes_are_made_next_moves_on_from_a_span_that_leaves);
     tcase_add_test(tcase, spans_are_removed_from_anywhere_in_the_list);
     tcase_add_test(tcase, who_takes_a_span_gets_what_others_freed_in_it);
     suite_add_tcase(suite, tcase);

@@ -203,6 +203,14 @@ START_TEST(giving_back_stops_when_its_time_is_used_up) {
 }
 END_TEST
 
+START_TEST(what_a_call_may_not_spend_is_left_for_the_next) {
+    // The clock stands still in a round, so nothing is spent.
+    ck_assert_uint_eq(mh_scavenger.pacer.left_ns, MH_PACER_BURST_NS);
+    let_a_period_pass();
+    ck_assert_uint_eq(mh_scavenger.pacer.left_ns, MH_PACER_BURST_NS);
+}
+END_TEST
+
 START_TEST(every_heap_is_looked_after) {
     struct mheap *heap = mheap_create("second");
     void *p = mheap_alloc_in(heap, 4 * BYTES);
@@ -452,6 +460,7 @@ int main(void) {
     tcase_add_test(tcase, switched_off_it_does_nothing);
     tcase_add_test(tcase, what_the_system_refuses_stays_and_is_tried_again);
     tcase_add_test(tcase, giving_back_stops_when_its_time_is_used_up);
+    tcase_add_test(tcase, what_a_call_may_not_spend_is_left_for_the_next);
     tcase_add_test(tcase, every_heap_is_looked_after);
     suite_add_tcase(suite, tcase);
     TCase *quiet = tcase_create("quiet threads");
