@@ -42,19 +42,23 @@ uint32_t mh_span_find_holes(const struct mh_span *span) {
     return holes;
 }
 
-// The lowest run of set bits.
+// System pages of a span that lie side by side.
 struct run {
-    unsigned first, npages;
+    uint32_t bits;
+    void *base;
+    size_t bytes;
 };
 
-static struct run lowest_run(uint32_t set) {
-    struct run run = {.first = mh_ctz64(set)};
-    run.npages = mh_ctz64(~((uint64_t)set >> run.first));
-    return run;
-}
-
-static uint32_t bits_of(struct run run) {
-    return (uint32_t)(mh_low_bits(run.npages) << run.first);
+// The lowest run of set bits.
+static struct run lowest_run(const struct mh_span *span, uint32_t set) {
+    size_t page = mh_sys_facts()->page_size;
+    unsigned first = mh_ctz64(set);
+    unsigned npages = mh_ctz64(~((uint64_t)set >> first));
+    return (struct run){
+        .bits = (uint32_t)(mh_low_bits(npages) << first),
+        .base = (void *)((uintptr_t)span->base + first * page),
+        .bytes = npages * page,
+    };
 }
 
 static void set_holes(struct mh_span *span, uint32_t holes) {
@@ -63,19 +67,16 @@ static void set_holes(struct mh_span *span, uint32_t holes) {
 }
 
 void mh_span_make_holes(struct mh_span *span) {
-    size_t page = mh_sys_facts()->page_size;
     uint32_t left = mh_span_find_holes(span) & ~span->holes;
     uint64_t done = 0;
     while (left != 0) {
-        struct run run = lowest_run(left);
-        size_t size = run.npages * page;
-        void *base = (void *)((uintptr_t)span->base + run.first * page);
-        if (mh_sys_unused(base, size, MH_FOR_HEAP) != MH_OK) {
+        struct run run = lowest_run(span, left);
+        if (mh_sys_unused(run.base, run.bytes, MH_FOR_HEAP) != MH_OK) {
             break;
         }
-        set_holes(span, span->holes | bits_of(run));
-        left &= ~bits_of(run);
-        done += size;
+        set_holes(span, span->holes | run.bits);
+        left &= ~run.bits;
+        done += run.bytes;
     }
     span->seen_free = span->nfree;
     MH_ADD_RELAXED(&mh_heap_by_id(span->heap)->counts.released_bytes, done);
@@ -85,16 +86,14 @@ void mh_span_make_holes(struct mh_span *span) {
 // fields are half written in a child.
 bool mh_span_fill_holes_slow(struct mh_span *span) {
     struct mheap *heap = mh_heap_by_id(span->heap);
-    size_t page = mh_sys_facts()->page_size;
     bool filled = true;
     mh_lock(&heap->lock);
     while (span->holes != 0 && filled) {
-        struct run run = lowest_run(span->holes);
-        size_t size = run.npages * page;
-        void *base = (void *)((uintptr_t)span->base + run.first * page);
-        filled = mh_sys_used(base, size, size, MH_FOR_HEAP) == MH_OK;
+        struct run run = lowest_run(span, span->holes);
+        filled =
+            mh_sys_used(run.base, run.bytes, run.bytes, MH_FOR_HEAP) == MH_OK;
         if (filled) {
-            set_holes(span, span->holes & ~bits_of(run));
+            set_holes(span, span->holes & ~run.bits);
         }
     }
     mh_unlock(&heap->lock);

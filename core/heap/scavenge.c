@@ -68,6 +68,11 @@ static size_t give_run(struct sweep *sweep, size_t most) {
     return npages;
 }
 
+// Whether a heap keeps enough for a round, without what the system refuses.
+static bool wants_round(struct mheap *heap) {
+    return mh_heap_idle_pages(heap) >= heap->stuck_pages + WAKE_PAGES;
+}
+
 // Gives back what has lain idle, up to `most` pages; how many. True in *more
 // when the heap keeps enough for another round.
 static size_t sweep_heap(struct mheap *heap, struct mh_pacer *pacer,
@@ -88,10 +93,9 @@ static size_t sweep_heap(struct mheap *heap, struct mh_pacer *pacer,
     }
     // What the system does not take, or not in such pieces, is not asked about
     // again until there is more.
-    size_t idle = mh_heap_idle_pages(heap);
     bool stuck = sweep.refused || (done == 0 && left != 0);
-    heap->stuck_pages = stuck ? idle : 0;
-    *more = idle >= heap->stuck_pages + WAKE_PAGES;
+    heap->stuck_pages = stuck ? mh_heap_idle_pages(heap) : 0;
+    *more = wants_round(heap);
     return done;
 }
 
@@ -175,10 +179,11 @@ static bool do_round(struct mh_pacer *pacer, uint64_t most) {
     bool more = look_after_caches(pacer);
     uint32_t count = MH_LOAD_ACQUIRE(&mh_heaps.count);
     for (uint32_t i = 0; i < count; i++) {
+        struct mheap *heap = mh_heap_by_id(i);
         bool again = false;
-        if (is_live(mh_heap_by_id(i))) {
-            look_after_central(mh_heap_by_id(i), pacer);
-            left -= sweep_heap(mh_heap_by_id(i), pacer, left, &again);
+        if (is_live(heap)) {
+            look_after_central(heap, pacer);
+            left -= sweep_heap(heap, pacer, left, &again);
         }
         more = more || again;
     }
@@ -188,9 +193,8 @@ static bool do_round(struct mh_pacer *pacer, uint64_t most) {
 static bool something_waits(void) {
     uint32_t count = MH_LOAD_ACQUIRE(&mh_heaps.count);
     for (uint32_t i = 0; i < count; i++) {
-        if (is_live(mh_heap_by_id(i)) &&
-            mh_heap_idle_pages(mh_heap_by_id(i)) >=
-                mh_heap_by_id(i)->stuck_pages + WAKE_PAGES) {
+        struct mheap *heap = mh_heap_by_id(i);
+        if (is_live(heap) && wants_round(heap)) {
             return true;
         }
     }

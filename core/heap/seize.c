@@ -19,7 +19,8 @@ enum {
     ENDED_AT_ONCE = 256,
     LOOKED_AT_ONCE = 256,
     CUT_AT_ONCE = 16,
-    SEIZURES = 16, // in a round, for one purpose
+    SEIZURES_TO_END = 16, // in a round
+    SEIZURES_TO_CUT = 256,
 };
 
 void mh_cache_enter_slow(struct mh_cache *cache) {
@@ -120,8 +121,8 @@ static bool seize_quiet(struct mh_cache *cache, uint32_t calls) {
 static void take_emptied(struct mh_cache *cache, uint32_t calls,
                          struct mh_pacer *pacer) {
     unsigned ended = 1;
-    for (unsigned i = 0; i < SEIZURES && ended != 0 && mh_pacer_allows(pacer);
-         i++) {
+    for (unsigned i = 0;
+         i < SEIZURES_TO_END && ended != 0 && mh_pacer_allows(pacer); i++) {
         uint64_t start = mh_thread_now_ns();
         if (MH_LOAD_RELAXED(&cache->told) == NULL ||
             !seize_quiet(cache, calls)) {
@@ -138,8 +139,8 @@ static void take_emptied(struct mh_cache *cache, uint32_t calls,
 static void cut_owned(struct mh_cache *cache, uint32_t calls,
                       struct mh_pacer *pacer) {
     struct mh_span *span = NULL;
-    for (unsigned i = 0; cache->cut_calls != calls && mh_pacer_allows(pacer) &&
-                         i < SEIZURES * SEIZURES;
+    for (unsigned i = 0; i < SEIZURES_TO_CUT && cache->cut_calls != calls &&
+                         mh_pacer_allows(pacer);
          i++) {
         uint64_t start = mh_thread_now_ns();
         if (!seize_quiet(cache, calls)) {
@@ -148,7 +149,9 @@ static void cut_owned(struct mh_cache *cache, uint32_t calls,
         span = make_holes(span == NULL ? cache->owned : span);
         let_go(cache);
         mh_pacer_spend(pacer, mh_thread_now_ns() - start);
-        cache->cut_calls = span == NULL ? calls : cache->cut_calls;
+        if (span == NULL) {
+            cache->cut_calls = calls;
+        }
     }
 }
 
