@@ -188,14 +188,26 @@ static void clear_bits(const struct mh_span *span) {
     }
 }
 
-// A span whose holes the system does not let be filled keeps its pages: they
-// are neither Ready nor Prepared as a whole.
+// A span whose holes the system does not let be filled keeps its pages, which
+// are neither Ready nor Prepared as a whole: it waits on the central list,
+// without objects, for the next heap of this record. True when it can end.
+static bool empty_span(struct mheap *heap, struct mh_span *span) {
+    struct mh_central *central = &heap->central[span->size_class];
+    clear_bits(span);
+    mh_span_fill_free(span);
+    MH_STORE_RELAXED(&span->touched, 0);
+    span->list = MH_LIST_NONE;
+    mh_lock(&central->lock);
+    MH_STORE_RELAXED(&span->owner_told, mh_owner_word(MH_OWNER_NONE, false));
+    mh_span_set_owner(span, MH_OWNER_NONE);
+    bool idle = mh_central_put_locked(central, span);
+    mh_unlock(&central->lock);
+    return idle;
+}
+
 static void kill_span(struct mh_span *span, void *arg) {
     struct mheap *heap = arg;
-    if (!mh_span_fill_holes(span)) {
-        MH_STORE_RELAXED(&span->owner_told,
-                         mh_owner_word(MH_OWNER_DEAD, false));
-        span->list = MH_LIST_NONE;
+    if (!mh_span_fill_holes(span) && !empty_span(heap, span)) {
         return;
     }
     MH_ADD_RELAXED(&heap->counts.spans_freed, 1);
@@ -225,12 +237,12 @@ void mh_heap_destroy(struct mheap *heap) {
     mh_lock(&mh_scavenger.lock);
     mh_lock(&heap->side_lock);
     orphan_caches(heap);
-    mh_heap_each_span(heap, kill_span, heap);
     for (unsigned i = 0; i < MH_NCLASSES; i++) {
         MH_STORE_RELAXED(&heap->central[i].spans, NULL);
         heap->central[i].nspans = 0;
         heap->central[i].cut = NULL;
     }
+    mh_heap_each_span(heap, kill_span, heap);
     mh_lock(&heap->lock);
     mh_palloc_rebuild(&heap->pages, page_is_kept, NULL);
     mh_heap_release_locked(heap);

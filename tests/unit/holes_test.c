@@ -367,6 +367,36 @@ START_TEST(a_heap_with_holes_can_be_destroyed) {
 }
 END_TEST
 
+START_TEST(where_holes_cannot_be_filled_a_destroyed_heap_has_no_objects_left) {
+    struct mheap *heap = mheap_create("cut");
+    struct mheap_stats stats;
+    mh_actor_do(&other, make_in, heap);
+    mh_actor_do(&other, free_most, NULL);
+    for (int i = 0; i < 3; i++) {
+        let_a_period_pass();
+    }
+    mh_sim_fail_kind(MH_OP_used, true);
+    mheap_destroy(heap);
+    mh_sim_fail_nothing();
+    mheap_option_set(MHEAP_OPTION_BAD_FREE, MHEAP_ON_BAD_FREE_COUNT);
+    for (size_t i = 0; i < N; i += KEPT) {
+        ck_assert_uint_eq(mheap_usable_size(objects[i]), 0);
+        mheap_free(objects[i]);
+    }
+    mheap_stats(NULL, &stats);
+    ck_assert_uint_eq(stats.bad_frees_total, N / KEPT);
+    heap = mheap_create("next");
+    ck_assert_int_eq(mh_heap_check(heap), 0);
+    mheap_stats(heap, &stats);
+    ck_assert_int_eq(stats.spans != 0, can_be());
+    ck_assert_uint_eq(stats.in_use_objects, 0);
+    mheap_release(); // and so those that were left
+    mheap_stats(heap, &stats);
+    ck_assert_uint_eq(stats.spans, 0);
+    mheap_destroy(heap);
+}
+END_TEST
+
 START_TEST(a_hole_under_an_object_breaks_s9) {
     struct mh_span *span = span_of(0);
     uint32_t page =
@@ -398,6 +428,9 @@ int main(void) {
     tcase_add_test(made, a_page_that_the_system_keeps_is_no_hole);
     tcase_add_test(made, spans_that_nobody_owns_have_holes_too);
     tcase_add_test(made, a_heap_with_holes_can_be_destroyed);
+    tcase_add_test(
+        made,
+        where_holes_cannot_be_filled_a_destroyed_heap_has_no_objects_left);
     suite_add_tcase(suite, made);
     TCase *filled = tcase_create("filled");
     tcase_add_checked_fixture(filled, begin_with_holes, end);
