@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "core/heap/heap.h"
+#include "core/scav/scavenger.h"
 #include "mheap/mheap.h"
 #include "platform/sim/sim.h"
 #include "tests/support/books.h"
@@ -47,6 +48,7 @@
     X(far_exit)     \
     X(flush)        \
     X(release)      \
+    X(period)       \
     X(create)       \
     X(destroy)      \
     X(pages)        \
@@ -101,6 +103,7 @@ static void *freed[NFREED]; // freed not long ago
 static uint64_t nsteps, bad_frees, next_tag;
 static size_t unchecked_pages; // of steps since the last walk
 static bool rough;             // calls to the system may fail
+static uint64_t clock_ns = 1000 * MH_SCAV_PERIOD_NS;
 
 static struct op log_ops[MAX_LOG];
 static size_t nlogged;
@@ -416,6 +419,13 @@ static void do_release(const struct op *op) {
     mheap_release();
 }
 
+// period: goes by, so that the next call that frees may give memory back.
+static void do_period(const struct op *op) {
+    (void)op;
+    clock_ns += MH_SCAV_PERIOD_NS;
+    mh_sim_set_clock(clock_ns);
+}
+
 static void do_create(const struct op *op) {
     unsigned heap = 1 + op->a % (NHEAPS - 1);
     if (heaps[heap] == NULL) {
@@ -647,6 +657,7 @@ static void perform(const struct op *op) {
 
 static void begin(void) {
     nlogged = 0;
+    mh_sim_set_clock(clock_ns);
     mheap_option_set(MHEAP_OPTION_BAD_FREE, MHEAP_ON_BAD_FREE_COUNT);
     heaps[0] = mheap_default();
     REQUIRE(heaps[0] != NULL);
