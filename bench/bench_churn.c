@@ -6,12 +6,31 @@
 // size in its place. Choosing costs some 8 ns that every allocator pays alike.
 // No object crosses threads, so what grows with the thread count is contention
 // inside the allocator, or the lack of cores.
+//
+// `churn5m` asks the same of five million objects, where almost every free
+// meets memory that no cache holds. They are of 16 to 512 bytes, 143 on
+// average: 680 MiB asked for, which leaves an allocator that wastes a half
+// below 1.2 GiB with the program's own table (38 MiB).
 
 #include <stdlib.h>
 
 #include "bench_support.h"
 
 enum { OPS_PER_LOOK = 4096 };
+
+enum { CHURN_1K, CHURN_20K, CHURN_100K, CHURN_5M };
+
+struct working_set {
+    size_t count;
+    size_t largest; // bytes
+};
+
+static const struct working_set working_sets[] = {
+    [CHURN_1K] = {1000, 1024},
+    [CHURN_20K] = {20000, 1024},
+    [CHURN_100K] = {100000, 1024},
+    [CHURN_5M] = {5000000, 512},
+};
 
 struct worker {
     const struct bench_options *options;
@@ -65,14 +84,15 @@ static void *churn(void *arg) {
     return NULL;
 }
 
-static void measure_churn(struct bench_run *run, size_t count) {
+static void measure_churn(struct bench_run *run, size_t which) {
     unsigned nthreads = run->options.threads;
+    size_t count = working_sets[which].count;
     if (run->options.objects != 0) {
         count = run->options.objects;
     }
     static struct bench_sizes sizes;
     struct bench_rng rng = bench_rng_seed(run->options.seed);
-    bench_sizes_log_uniform(&sizes, &rng, 16, 1024);
+    bench_sizes_log_uniform(&sizes, &rng, 16, working_sets[which].largest);
     pthread_barrier_t filled;
     pthread_barrier_init(&filled, NULL, nthreads);
 
@@ -105,9 +125,10 @@ static void measure_churn(struct bench_run *run, size_t count) {
 }
 
 static const struct bench_case cases[] = {
-    {"churn1k", measure_churn, 1000},
-    {"churn20k", measure_churn, 20000},
-    {"churn100k", measure_churn, 100000},
+    {"churn1k", measure_churn, CHURN_1K},
+    {"churn20k", measure_churn, CHURN_20K},
+    {"churn100k", measure_churn, CHURN_100K},
+    {"churn5m", measure_churn, CHURN_5M},
 };
 
 static const struct bench_program program = {

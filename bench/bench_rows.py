@@ -73,6 +73,12 @@ def pair(size):
     return Job("bench_pairs", key, (row,), wants_peak=peak)
 
 
+def pair_threads(size, threads):
+    row = Measure(f"pair{size}_ns", f"pair {size} B, {threads} threads", "ns",
+                  "pairs, threads")
+    return Job("bench_pairs", f"pair{size}", (row,), {"threads": threads})
+
+
 def batch(case, text):
     rows = tuple(
         Measure(f"{case}_{what}_ns", f"batch, freed {text}: {what}", "ns",
@@ -150,6 +156,10 @@ JOBS = (
                  "small processes"),)),
     settle("all", "256 MB, all freed"),
     settle("tenth", "256 MB, 90 % freed"),
+    pair_threads(64, 2), pair_threads(64, 4), pair_threads(64, 8),
+    churn("churn5m", 1),
+    churn("churn1k", 2), churn("churn1k", 4), churn("churn1k", 8),
+    churn("churn100k", 2), churn("churn100k", 4), churn("churn100k", 8),
 )
 
 LARSON_RATE = r"Throughput\s*=\s*([0-9.]+)\s*operations per second"

@@ -297,6 +297,20 @@ class RealRuns(unittest.TestCase):
         self.assertGreaterEqual(first["ops"], 50000)
         self.assertGreater(first["metrics"]["churn1k_ns"], 0)
 
+    def test_every_thread_does_the_work_it_was_given(self):
+        for name, case in (("bench_pairs", "pair64"),
+                           ("bench_churn", "churn1k")):
+            program = os.path.join(self.build, "bench", name)
+            done = {}
+            for threads in (1, 4):
+                line = bench_exec.run_program(
+                    bench_exec.Allocator("glibc"), program,
+                    ["--case", case, "--ops", "100000",
+                     "--threads", str(threads)], [])
+                done[threads] = line["ops"]
+            self.assertGreaterEqual(done[1], 100000, name)
+            self.assertEqual(done[4], 4 * done[1], name)
+
     def test_bad_options_are_usage_errors(self):
         program = os.path.join(self.build, "bench", "bench_pairs")
         for args in (["--seconds", "-1"], ["--threads", "0"], ["--nope", "1"],
