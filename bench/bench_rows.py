@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 class Measure:
     key: str     # metric in the program's JSON line, or one of its members
     label: str   # row of the table
-    unit: str    # ns, s, ms, KiB or MiB; MiB rows are KiB in the raw lines
+    unit: str    # ns, s, ms, %, KiB or MiB; MiB rows are KiB in the raw lines
     family: str  # rows of one family share a geometric mean
     judged: bool = True  # False: shown, but ratios would mean nothing
 
@@ -114,6 +114,13 @@ def simple(program, case, label, family):
     return Job(program, case, (row,), wants_peak=label)
 
 
+def aligned(case, text):
+    rows = (Measure(f"{case}_ns", text, "ns", "aligned"),
+            Measure(f"{case}_crooked_pct", f"{text}: not so aligned", "%",
+                    "aligned", judged=False))
+    return Job("bench_aligned", case, rows, wants_peak=text)
+
+
 def settle(case, text):
     rows = (
         Measure("peak_kib", f"{text}: peak", "MiB", "peak memory"),
@@ -160,6 +167,9 @@ JOBS = (
     churn("churn5m", 1),
     churn("churn1k", 2), churn("churn1k", 4), churn("churn1k", 8),
     churn("churn100k", 2), churn("churn100k", 4), churn("churn100k", 8),
+    aligned("aligned_mixed", "aligned to 16 to 4096 B"),
+    aligned("aligned_line", "aligned to 64 B"),
+    aligned("aligned_page", "aligned to 4 KiB, 4 to 64 KiB"),
 )
 
 LARSON_RATE = r"Throughput\s*=\s*([0-9.]+)\s*operations per second"
