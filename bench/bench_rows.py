@@ -121,6 +121,14 @@ def aligned(case, text):
     return Job("bench_aligned", case, rows, wants_peak=text)
 
 
+def sharing(case, threads):
+    label = f"{case} sharing, {threads} threads"
+    rows = (Measure(f"{case}_ns", f"{label}: a write", "ns", "false sharing"),
+            Measure(f"{case}_shared_pct", f"{label}: on shared lines", "%",
+                    "false sharing", judged=False))
+    return Job("bench_sharing", case, rows, {"threads": threads})
+
+
 def settle(case, text):
     rows = (
         Measure("peak_kib", f"{text}: peak", "MiB", "peak memory"),
@@ -170,6 +178,8 @@ JOBS = (
     aligned("aligned_mixed", "aligned to 16 to 4096 B"),
     aligned("aligned_line", "aligned to 64 B"),
     aligned("aligned_page", "aligned to 4 KiB, 4 to 64 KiB"),
+    sharing("active", 2), sharing("active", 8),
+    sharing("passive", 2), sharing("passive", 8),
 )
 
 LARSON_RATE = r"Throughput\s*=\s*([0-9.]+)\s*operations per second"

@@ -44,6 +44,33 @@ void free(void *object) {
 }
 """
 
+# Objects of 16 bytes lie STEP bytes after the last one of their thread; four
+# threads begin APART bytes from each other. None is ever used again.
+PLACED = """
+#include <stddef.h>
+#include <string.h>
+static _Alignas(64) char room[4 << 20], others[1 << 20];
+static size_t used, threads;
+static __attribute__((tls_model("initial-exec"))) _Thread_local size_t own, n;
+static void *take(size_t size) {
+    size_t step = (size + 15) / 16 * 16;
+    if (size != 16) {
+        return others + __atomic_fetch_add(&used, step, __ATOMIC_RELAXED);
+    }
+    if (own == 0) {
+        own = __atomic_add_fetch(&threads, 1, __ATOMIC_RELAXED);
+    }
+    return room + (own - 1) * APART + n++ * STEP;
+}
+void *malloc(size_t size) { return take(size); }
+void *calloc(size_t count, size_t size) { return take(count * size); }
+void *realloc(void *old, size_t size) {
+    void *bigger = take(size);
+    return old == NULL ? bigger : memcpy(bigger, old, size);
+}
+void free(void *object) { (void)object; }
+"""
+
 
 def summary(*values):
     return bench_stats.summarize(list(values))
@@ -339,6 +366,30 @@ class RealRuns(unittest.TestCase):
                 shares.append(metrics[f"{case}_crooked_pct"])
             self.assertEqual(shares[0], 0, case)
             self.assertAlmostEqual(shares[1], 50, delta=1, msg=case)
+
+    def test_shared_cache_lines_are_seen_and_only_those(self):
+        program = os.path.join(self.build, "bench", "bench_sharing")
+        for apart, step, wanted in ((16, 64, 100), (1 << 20, 16, 0)):
+            library = os.path.join(self.build, f"libplaced{apart}.so")
+            self.compile(library, PLACED, "-shared", "-fPIC",
+                         f"-DAPART={apart}", f"-DSTEP={step}")
+            for case in ("active", "passive"):
+                done = subprocess.run(
+                    [program, "--case", case, "--ops", "1", "--threads", "2"],
+                    check=True, capture_output=True, text=True,
+                    env={"LD_PRELOAD": library})
+                line = json.loads(done.stdout)
+                share = line["metrics"][f"{case}_shared_pct"]
+                self.assertEqual(share, wanted, case)
+                self.assertGreater(line["metrics"][f"{case}_ns"], 0)
+
+    def test_one_thread_alone_shares_no_cache_line(self):
+        program = os.path.join(self.build, "bench", "bench_sharing")
+        for case in ("active", "passive"):
+            line = bench_exec.run_program(
+                bench_exec.Allocator("glibc"), program,
+                ["--case", case, "--ops", "1", "--threads", "1"], [])
+            self.assertEqual(line["metrics"][f"{case}_shared_pct"], 0)
 
     def test_bad_options_are_usage_errors(self):
         program = os.path.join(self.build, "bench", "bench_pairs")
