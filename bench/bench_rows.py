@@ -129,6 +129,22 @@ def sharing(case, threads):
     return Job("bench_sharing", case, rows, {"threads": threads})
 
 
+def latency(case, text, threads):
+    """The quantiles of single calls. A maximum is one reading, mostly of the
+    scheduler: it is shown and not judged. timer_ns is in all of them."""
+    plural = "thread" if threads == 1 else "threads"
+    rows = [Measure(f"{case}_timer_ns",
+                    f"{text}, {threads} {plural}: reading the timer", "ns",
+                    "latency", judged=False)]
+    for what in ("malloc", "free"):
+        for key, name in (("p50", "p50"), ("p99", "p99"), ("p999", "p99.9"),
+                          ("p9999", "p99.99"), ("max", "max")):
+            rows.append(Measure(f"{case}_{what}_{key}_ns",
+                                f"{text}, {threads} {plural}: {what} {name}",
+                                "ns", "latency", judged=key != "max"))
+    return Job("bench_latency", case, tuple(rows), {"threads": threads})
+
+
 def settle(case, text):
     rows = (
         Measure("peak_kib", f"{text}: peak", "MiB", "peak memory"),
@@ -180,6 +196,12 @@ JOBS = (
     aligned("aligned_page", "aligned to 4 KiB, 4 to 64 KiB"),
     sharing("active", 2), sharing("active", 8),
     sharing("passive", 2), sharing("passive", 8),
+    latency("latency_small", "small", 1),
+    latency("latency_small", "small", 2),
+    latency("latency_small", "small", 8),
+    latency("latency_mixed", "1 in 64 large", 1),
+    latency("latency_mixed", "1 in 64 large", 2),
+    latency("latency_mixed", "1 in 64 large", 8),
 )
 
 LARSON_RATE = r"Throughput\s*=\s*([0-9.]+)\s*operations per second"

@@ -9,7 +9,9 @@ sys.dont_write_bytecode = True
 
 import glob
 import json
+import math
 import os
+import random
 import shutil
 import subprocess
 import tempfile
@@ -29,6 +31,8 @@ from bench_rows import JOBS, SUITE
 
 FLAGS = ["-std=c11", "-O1", "-D_GNU_SOURCE", "-fno-builtin-malloc",
          "-fno-builtin-free", "-fno-builtin-calloc", "-fno-builtin-realloc"]
+# What is linked into every program.
+SHARED = ("bench_support", "bench_probe", "histogram")
 
 # posix_memalign is right, aligned_alloc is 8 bytes off and never freed.
 CROOKED = """
@@ -69,6 +73,43 @@ void *realloc(void *old, size_t size) {
     return old == NULL ? bigger : memcpy(bigger, old, size);
 }
 void free(void *object) { (void)object; }
+"""
+
+# Every 500th malloc of a thread takes 2 ms.
+SLOW = """
+#define _GNU_SOURCE
+#include <stddef.h>
+#include <time.h>
+void *__libc_malloc(size_t size);
+static __attribute__((tls_model("initial-exec"))) _Thread_local unsigned n;
+void *malloc(size_t size) {
+    if (++n % 500 == 0) {
+        nanosleep(&(struct timespec){.tv_nsec = 2100000}, NULL);
+    }
+    return __libc_malloc(size);
+}
+"""
+
+# Reads numbers and puts them alternately into two histograms; prints the
+# count, the maximum and the quantiles of both together.
+QUANTILES = """
+#include <stdio.h>
+#include "histogram.h"
+int main(void) {
+    static struct histogram both[2];
+    unsigned long long value;
+    for (int i = 0; scanf("%llu", &value) == 1; i++) {
+        histogram_add(&both[i % 2], value);
+    }
+    histogram_merge(&both[0], &both[1]);
+    const double shares[] = {0.5, 0.99, 0.999, 0.9999, 1.0};
+    printf("%llu %llu", (unsigned long long)both[0].count,
+           (unsigned long long)both[0].max);
+    for (int i = 0; i < 5; i++) {
+        printf(" %llu",
+               (unsigned long long)histogram_quantile(&both[0], shares[i]));
+    }
+}
 """
 
 
@@ -286,15 +327,14 @@ class RealRuns(unittest.TestCase):
         os.mkdir(os.path.join(cls.build, "bench"))
         compiler = os.environ.get("CC", "cc").split()
         shared = []
-        for name in ("support", "probe"):
+        for name in SHARED:
             shared.append(os.path.join(cls.build, f"{name}.o"))
             subprocess.run([*compiler, *FLAGS, "-c", "-o", shared[-1],
-                            os.path.join(BENCH, f"bench_{name}.c")],
-                           check=True)
+                            os.path.join(BENCH, f"{name}.c")], check=True)
         builds = []
         for source in glob.glob(os.path.join(BENCH, "bench_*.c")):
             name = os.path.basename(source)[:-2]
-            if name in ("bench_support", "bench_probe"):
+            if name in SHARED:
                 continue
             output = os.path.join(cls.build, "bench", name)
             builds.append(subprocess.Popen(
@@ -390,6 +430,54 @@ class RealRuns(unittest.TestCase):
                 bench_exec.Allocator("glibc"), program,
                 ["--case", case, "--ops", "1", "--threads", "1"], [])
             self.assertEqual(line["metrics"][f"{case}_shared_pct"], 0)
+
+    def test_slow_calls_show_in_the_quantiles_of_their_rank(self):
+        library = os.path.join(self.build, "libslow.so")
+        self.compile(library, SLOW, "-shared", "-fPIC")
+        program = os.path.join(self.build, "bench", "bench_latency")
+        done = subprocess.run(
+            [program, "--case", "latency_small", "--ops", "1", "--threads",
+             "2", "--objects", "100"], check=True, capture_output=True,
+            text=True, env={"LD_PRELOAD": library})
+        line = json.loads(done.stdout)
+        found = {key.removeprefix("latency_small_"): value
+                 for key, value in line["metrics"].items()}
+        self.assertEqual(line["ops"], 2 * 2 * 4096)
+        self.assertGreater(found["malloc_p999_ns"], 2e6)
+        self.assertGreater(found["malloc_max_ns"], 2e6)
+        self.assertLess(found["malloc_p50_ns"], 1e6)
+        self.assertLess(found["malloc_p99_ns"], 2e6)
+        self.assertLess(found["free_p99_ns"], 2e6)
+        self.assertGreater(found["timer_ns"], 0)
+        self.assertGreaterEqual(found["timer_ns"], found["step_ns"] * 0.99)
+        for what in ("malloc", "free"):
+            quantiles = [found[f"{what}_{key}_ns"] for key in
+                         ("p50", "p99", "p999", "p9999", "max")]
+            self.assertEqual(quantiles, sorted(quantiles), what)
+
+    def test_quantiles_are_those_of_the_sorted_values(self):
+        program = os.path.join(self.build, "histogram_check")
+        source = os.path.join(self.build, "histogram_check.c")
+        with open(source, "w", encoding="utf-8") as file:
+            file.write(QUANTILES)
+        subprocess.run(
+            [*self.compiler, *FLAGS, "-I", BENCH, "-o", program, source,
+             os.path.join(self.build, "histogram.o"), "-lm"], check=True)
+        rng = random.Random(1)
+        for values in ([7], [2 ** 64 - 1, 1], list(range(200)),
+                       [31, 32, 33, 63, 64, 65], [5] * 99 + [10 ** 12],
+                       [int(2 ** rng.uniform(0, 63)) for _ in range(5000)]):
+            done = subprocess.run(
+                [program], input=" ".join(map(str, values)), check=True,
+                capture_output=True, text=True)
+            count, largest, *quantiles = map(int, done.stdout.split())
+            self.assertEqual(count, len(values))
+            self.assertEqual(largest, max(values))
+            for share, found in zip((0.5, 0.99, 0.999, 0.9999, 1), quantiles):
+                exact = sorted(values)[math.ceil(share * len(values)) - 1]
+                self.assertGreaterEqual(found, exact, values[:9])
+                self.assertLessEqual(found, exact + exact // 32)
+            self.assertEqual(quantiles[-1], max(values))
 
     def test_bad_options_are_usage_errors(self):
         program = os.path.join(self.build, "bench", "bench_pairs")
