@@ -94,6 +94,16 @@ uint64_t bench_peak_kib(void) {
     return line == NULL ? 0 : strtoull(line + strlen("VmHWM:"), NULL, 10);
 }
 
+bool bench_peak_reset(void) {
+    int file = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC);
+    if (file < 0) {
+        return false;
+    }
+    bool reset = write(file, "5", 1) == 1;
+    close(file);
+    return reset;
+}
+
 void *bench_pages(size_t size) {
     void *base = mmap(NULL, size, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

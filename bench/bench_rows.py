@@ -145,6 +145,18 @@ def latency(case, text, threads):
     return Job("bench_latency", case, tuple(rows), {"threads": threads})
 
 
+def trace(case):
+    text = f"{case}-like trace"
+    rows = (
+        Measure(f"{case}_first_ns", f"{text}: first time", "ns", "traces"),
+        Measure(f"{case}_ns", f"{text}: again", "ns", "traces"),
+        Measure(f"{case}_heap_kib", f"{text}: heap", "MiB", "peak memory"),
+        Measure(f"{case}_live_kib", f"{text}: asked for at the peak", "MiB",
+                "peak memory", judged=False),
+    )
+    return Job("bench_trace", case, rows)
+
+
 def settle(case, text):
     rows = (
         Measure("peak_kib", f"{text}: peak", "MiB", "peak memory"),
@@ -202,6 +214,7 @@ JOBS = (
     latency("latency_mixed", "1 in 64 large", 1),
     latency("latency_mixed", "1 in 64 large", 2),
     latency("latency_mixed", "1 in 64 large", 8),
+    trace("compiler"), trace("interpreter"), trace("cache"),
 )
 
 LARSON_RATE = r"Throughput\s*=\s*([0-9.]+)\s*operations per second"

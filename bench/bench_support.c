@@ -62,7 +62,7 @@ struct bench_rng bench_rng_seed(uint64_t seed) {
     return (struct bench_rng){.state = z == 0 ? 1 : z};
 }
 
-static double unit_interval(struct bench_rng *rng) {
+double bench_rng_unit(struct bench_rng *rng) {
     return (double)(bench_rng_next(rng) >> 11) * 0x1p-53;
 }
 
@@ -70,7 +70,7 @@ void bench_sizes_log_uniform(struct bench_sizes *sizes, struct bench_rng *rng,
                              size_t low, size_t high) {
     double octaves = log2((double)high / (double)low);
     for (size_t i = 0; i < BENCH_SIZES; i++) {
-        double size = (double)low * exp2(octaves * unit_interval(rng));
+        double size = (double)low * exp2(octaves * bench_rng_unit(rng));
         sizes->size[i] = (uint32_t)size;
     }
 }

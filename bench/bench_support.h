@@ -93,6 +93,10 @@ void bench_sleep(double seconds);
 uint64_t bench_rss_kib(void);
 uint64_t bench_peak_kib(void);
 
+// bench_peak_reset makes bench_peak_kib forget what was before, and reports
+// whether the system can do that (clear_refs).
+bool bench_peak_reset(void);
+
 // bench_pages returns touched, zeroed memory straight from the OS, and
 // bench_pages_free gives it back; size must be the same in both.
 void *bench_pages(size_t size);
@@ -127,6 +131,9 @@ static inline uint64_t bench_rng_next(struct bench_rng *rng) {
     rng->state = x;
     return x * UINT64_C(0x2545f4914f6cdd1d);
 }
+
+// bench_rng_unit is uniform in [0, 1).
+double bench_rng_unit(struct bench_rng *rng);
 
 // bench_rng_below is uniform below `bound` (at most 2^32) up to a bias nobody
 // can measure; the multiplication replaces a division.

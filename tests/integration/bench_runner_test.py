@@ -32,7 +32,8 @@ from bench_rows import JOBS, SUITE
 FLAGS = ["-std=c11", "-O1", "-D_GNU_SOURCE", "-fno-builtin-malloc",
          "-fno-builtin-free", "-fno-builtin-calloc", "-fno-builtin-realloc"]
 # What is linked into every program.
-SHARED = ("bench_support", "bench_probe", "histogram")
+SHARED = ("bench_support", "bench_probe", "histogram", "trace_build",
+          "trace_cache", "trace_compiler", "trace_interpreter")
 
 # posix_memalign is right, aligned_alloc is 8 bytes off and never freed.
 CROOKED = """
