@@ -114,6 +114,7 @@ static void print_help(FILE *out, const struct bench_program *program) {
             "  --objects N     objects in a batch or working set\n"
             "  --rounds N      passes over a working set per hand-over\n"
             "  --wait S        idle seconds before memory counts as settled\n"
+            "  --trace FILE    recorded trace, where the program replays one\n"
             "\ncases:",
             program->name, program->question);
     for (size_t i = 0; i < program->ncases; i++) {
@@ -154,6 +155,10 @@ static bool read_option(struct bench_options *options, const char *name,
     }
     if (strcmp(name, "--case") == 0) {
         options->case_name = value;
+        return true;
+    }
+    if (strcmp(name, "--trace") == 0) {
+        options->trace_path = value;
         return true;
     }
     if (strcmp(name, "--seed") == 0) {

@@ -27,6 +27,7 @@ struct bench_options {
     unsigned rounds;       // passes over a working set before it changes hands
     double wait_seconds;   // idle time before memory counts as settled
     const char *case_name; // NULL runs every case
+    const char *trace_path;
 };
 
 struct bench_run;

@@ -1,11 +1,13 @@
 // bench_trace.c - what does the sequence of calls of a whole program cost, in
 // time and in memory?
 //
-// A trace is made before anything is timed, and then played by one thread in
-// its order: the calls of the allocator, and a write to each page of what they
-// return. `compiler`, `interpreter` and `cache` are generated from the seed
-// (trace_compiler.c and so on say from what distribution and where its shape
-// comes from).
+// A trace is made or read before anything is timed, and then played by one
+// thread in its order: the calls of the allocator, and a write to each page of
+// what they return. `compiler`, `interpreter` and `cache` are generated from
+// the seed (trace_compiler.c and so on say from what distribution and where
+// its shape comes from). `replay` plays the file of --trace, recorded from a
+// real program by libmheap_record.so; calls of several threads are played in
+// the order in which they were recorded, by this one.
 //
 // `first_ns` is per call of the first time through, with memory that is fresh
 // from the system, as in a program that runs once; `ns` is of the times after
@@ -13,6 +15,7 @@
 // the process has grown by at most, from before the first time to after the
 // last.
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "bench_support.h"
@@ -73,8 +76,8 @@ static void play(const struct trace *trace, void **objects) {
     }
 }
 
-// play_once returns the CPU time of the trace; what it leaves alive is
-// freed outside of it.
+// play_once returns the CPU time of the trace; what it leaves alive, as a
+// recorded program may at its end, is freed outside of it.
 static uint64_t play_once(const struct trace *trace, void **objects) {
     uint64_t cpu_start = bench_thread_cpu_ns();
     play(trace, objects);
@@ -135,10 +138,25 @@ static void measure_generated(struct bench_run *run, size_t which) {
     measure_trace(run, &trace);
 }
 
+static void measure_replay(struct bench_run *run, size_t unused) {
+    (void)unused;
+    const struct bench_options *options = &run->options;
+    if (options->trace_path == NULL && options->case_name == NULL) {
+        return; // every case, and nothing to replay
+    }
+    if (options->trace_path == NULL) {
+        fputs("bench: replay needs --trace FILE\n", stderr);
+        exit(2);
+    }
+    struct trace trace = trace_read(options->trace_path);
+    measure_trace(run, &trace);
+}
+
 static const struct bench_case cases[] = {
     {"compiler", measure_generated, CASE_COMPILER},
     {"interpreter", measure_generated, CASE_INTERPRETER},
     {"cache", measure_generated, CASE_CACHE},
+    {"replay", measure_replay, 0},
 };
 
 static const struct bench_program program = {

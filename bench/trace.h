@@ -46,6 +46,10 @@ struct trace trace_compiler(uint64_t seed, size_t functions);
 struct trace trace_interpreter(uint64_t seed, size_t steps);
 struct trace trace_cache(uint64_t seed, size_t keys);
 
+// trace_read reads a recorded trace, whose format is in bench/README.md. A file
+// that is not one, or is damaged, ends the process with one line and status 2.
+struct trace trace_read(const char *path);
+
 void trace_release(struct trace *trace);
 
 #endif // MHEAP_BENCH_TRACE_H

@@ -33,7 +33,7 @@ FLAGS = ["-std=c11", "-O1", "-D_GNU_SOURCE", "-fno-builtin-malloc",
          "-fno-builtin-free", "-fno-builtin-calloc", "-fno-builtin-realloc"]
 # What is linked into every program.
 SHARED = ("bench_support", "bench_probe", "histogram", "trace_build",
-          "trace_cache", "trace_compiler", "trace_interpreter")
+          "trace_cache", "trace_compiler", "trace_interpreter", "trace_read")
 
 # posix_memalign is right, aligned_alloc is 8 bytes off and never freed.
 CROOKED = """
