@@ -245,26 +245,56 @@ static struct mh_span *span_of(void *slot) {
     return mh_arena_span(mh_arena_of_known(at), at);
 }
 
+// How many slots, from the first, lie side by side: each step bytes behind the
+// one before it, modulo 2^64. At most max, which is not 0.
+static uint32_t run_length(void *const *slots, size_t max, uintptr_t step) {
+    uintptr_t next = (uintptr_t)slots[0] + step;
+    uint32_t i = 1;
+    for (; i < max && (uintptr_t)slots[i] == next; i++) {
+        next += step;
+    }
+    return i;
+}
+
+// Makes n neighbouring slots free, from number `first` on.
+static void set_free(struct mh_span *span, uint32_t first, uint32_t n) {
+    uint32_t limit = first + n;
+    uint64_t bits = ~mh_low_bits(first % 64);
+    for (uint32_t word = first / 64; word <= (limit - 1) / 64; word++) {
+        bits &= mh_low_bits(limit - word * 64);
+        MH_ASSERT((span->free[word] & bits) == 0);
+        MH_STORE_RELAXED(&span->free[word], span->free[word] | bits);
+        span->free_words = (uint16_t)(span->free_words | 1u << word);
+        bits = ~UINT64_C(0);
+    }
+    MH_STORE_RELAXED(&span->nfree, span->nfree + n);
+}
+
+static size_t least(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
 // Gives slots of one class back to the span of the first, for as long as they
-// lie in it; the number of them.
+// lie in it; the number of them. Objects that were freed in the order they were
+// made, or in reverse, go a run of neighbours at a time.
 static size_t give_run(struct mh_cache *cache, unsigned size_class,
                        void **slots, size_t n) {
     const struct mh_class_info *info = &mh_classes[size_class];
     struct mh_span *span = span_of(slots[0]);
     uintptr_t base = (uintptr_t)span->slots_base;
     uintptr_t bytes = (uintptr_t)info->npages << MH_PAGE_SHIFT;
-    uint64_t magic = info->magic;
-    unsigned words = span->free_words;
     size_t i = 0;
-    for (; i < n && (uintptr_t)slots[i] - base < bytes; i++) {
-        uint64_t slot = (((uintptr_t)slots[i] - base) * magic) >> 32;
-        uint64_t *word = &span->free[slot / 64];
-        MH_ASSERT(!mh_bit_get(*word, slot));
-        MH_STORE_RELAXED(word, mh_bit_with(*word, slot));
-        words |= 1u << (slot / 64);
+    while (i < n && (uintptr_t)slots[i] - base < bytes) {
+        uint32_t slot =
+            mh_class_slot(info, (uint32_t)((uintptr_t)slots[i] - base));
+        uint32_t up = run_length(slots + i, least(n - i, info->nslots - slot),
+                                 info->size);
+        uint32_t down = up > 1 ? 1
+                               : run_length(slots + i, least(n - i, slot + 1),
+                                            -(uintptr_t)info->size);
+        set_free(span, slot - (down - 1), up + down - 1);
+        i += up + down - 1;
     }
-    span->free_words = (uint16_t)words;
-    MH_STORE_RELAXED(&span->nfree, span->nfree + (uint32_t)i);
     settle(cache, span, size_class);
     return i;
 }
@@ -298,20 +328,20 @@ static void give_scattered(struct mh_cache *cache, unsigned size_class,
     }
 }
 
-// Whether two slots of a class are likely to lie in one span.
-static bool is_near(unsigned size_class, const void *a, const void *b) {
-    uintptr_t bytes = (uintptr_t)mh_classes[size_class].npages << MH_PAGE_SHIFT;
-    uintptr_t low = (uintptr_t)(a < b ? a : b);
-    uintptr_t high = (uintptr_t)(a < b ? b : a);
-    return high - low < bytes;
+// Whether two slots of a class lie side by side.
+static bool is_beside(unsigned size_class, const void *a, const void *b) {
+    uintptr_t size = mh_classes[size_class].size;
+    uintptr_t distance = (uintptr_t)a - (uintptr_t)b;
+    return distance == size || distance == -size;
 }
 
 // Gives n slots of one class back. Objects freed in order come in long runs,
 // which need no look ahead: then the first two are neighbours, or the last two.
 static void give_slots(struct mh_cache *cache, unsigned size_class,
                        void **slots, size_t n) {
-    bool in_order = n >= 2 && (is_near(size_class, slots[0], slots[1]) ||
-                               is_near(size_class, slots[n - 2], slots[n - 1]));
+    bool in_order =
+        n >= 2 && (is_beside(size_class, slots[0], slots[1]) ||
+                   is_beside(size_class, slots[n - 2], slots[n - 1]));
     if (!in_order) {
         give_scattered(cache, size_class, slots, n);
         return;

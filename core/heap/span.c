@@ -30,40 +30,53 @@ void mh_span_put_free(struct mh_span *span, uint32_t slot) {
 }
 
 void mh_span_fill_free(struct mh_span *span) {
-    uint32_t left = span->nslots;
-    span->free_words = 0;
+    uint32_t full = span->nslots / 64;
+    uint64_t rest = mh_low_bits(span->nslots % 64);
     for (uint32_t word = 0; word < MH_SPAN_FREE_WORDS; word++) {
-        uint32_t here = left < 64 ? left : 64;
-        set_free_word(span, word, mh_low_bits(here));
-        left -= here;
+        uint64_t bits = word < full ? ~UINT64_C(0) : 0;
+        MH_STORE_RELAXED(&span->free[word], word == full ? rest : bits);
     }
+    span->free_words = (uint16_t)mh_low_bits(full + (rest != 0));
     MH_STORE_RELAXED(&span->nfree, span->nslots);
+}
+
+// Writes the addresses of count neighbouring slots, the first at `offset` from
+// base, and where their live bits are, downwards from the two ends.
+static void put_run(uintptr_t base, uintptr_t offset, uintptr_t size,
+                    uint32_t count, void **slots, struct mh_pair **pairs) {
+    struct mh_pair *first = mh_arena_pair(mh_arena_of_known(base), base);
+    for (; count != 0; count--) {
+        void *slot = (void *)(base + offset);
+        MH_PREFETCH_WRITE(slot);
+        *--slots = slot;
+        *--pairs = mh_pair_of(first, offset >> MH_GRANULE_SHIFT);
+        offset += size;
+    }
 }
 
 uint32_t mh_span_take(struct mh_span *span, uint32_t max, void **slots_end,
                       struct mh_pair **pairs_end) {
-    uintptr_t base = (uintptr_t)span->base;
     uintptr_t size = span->slot_size;
-    struct mh_pair *first = mh_arena_pair(mh_arena_of_known(base), base);
-    void **slots = slots_end;
-    struct mh_pair **pairs = pairs_end;
-    uint32_t left = max;
-    while (left != 0 && span->free_words != 0) {
+    uint32_t taken = 0;
+    while (taken != max && span->free_words != 0) {
         uint32_t word = mh_ctz64(span->free_words);
         uint64_t bits = span->free[word];
-        uintptr_t start = (uintptr_t)word * 64 * size;
-        for (; bits != 0 && left != 0; bits &= bits - 1) {
-            uintptr_t offset = start + mh_ctz64(bits) * size;
-            void *slot = (void *)(base + offset);
-            MH_PREFETCH_WRITE(slot);
-            *--slots = slot;
-            *--pairs = mh_pair_of(first, offset >> MH_GRANULE_SHIFT);
-            left--;
+        while (bits != 0 && taken != max) {
+            uint32_t at = mh_ctz64(bits);
+            // The run of set bits that begins here: a carry clears all of it.
+            uint64_t carried = bits + (UINT64_C(1) << at);
+            uint32_t end = carried != 0 ? mh_ctz64(carried) : 64;
+            uint32_t n = end - at;
+            n = n < max - taken ? n : max - taken;
+            put_run((uintptr_t)span->base, (word * 64 + at) * size, size, n,
+                    slots_end - taken, pairs_end - taken);
+            taken += n;
+            bits &= ~(mh_low_bits(n) << at);
         }
         set_free_word(span, word, bits);
     }
-    MH_STORE_RELAXED(&span->nfree, span->nfree - (max - left));
-    return max - left;
+    MH_STORE_RELAXED(&span->nfree, span->nfree - taken);
+    return taken;
 }
 
 // Makes the slots of one pair word free whose remote bits were taken.
@@ -133,16 +146,26 @@ static void report_strays(uintptr_t base, uint64_t strays) {
     }
 }
 
+static bool any_remote(const struct mh_pair *pairs, uintptr_t n) {
+    uint64_t any = 0;
+    for (uintptr_t i = 0; i < n; i++) {
+        any |= MH_LOAD_RELAXED(&pairs[i].remote);
+    }
+    return any != 0;
+}
+
 void mh_span_clear_strays(const struct mh_span *span) {
     uintptr_t base = (uintptr_t)span->base;
     struct mh_pair *pairs = mh_arena_pair(mh_arena_of_known(base), base);
     uintptr_t pages = span->size_class == 0 ? 1 : span->npages;
-    for (uintptr_t i = 0; i < pages << (MH_PAGE_SHIFT - MH_PAIR_SHIFT); i++) {
-        if (MH_LOAD_RELAXED(&pairs[i].remote) != 0) {
-            uint64_t strays =
-                __atomic_exchange_n(&pairs[i].remote, 0, __ATOMIC_RELAXED);
-            report_strays(base + (i << MH_PAIR_SHIFT), strays);
-        }
+    uintptr_t n = pages << (MH_PAGE_SHIFT - MH_PAIR_SHIFT);
+    if (MH_LIKELY(!any_remote(pairs, n))) {
+        return;
+    }
+    for (uintptr_t i = 0; i < n; i++) {
+        uint64_t strays =
+            __atomic_exchange_n(&pairs[i].remote, 0, __ATOMIC_RELAXED);
+        report_strays(base + (i << MH_PAIR_SHIFT), strays);
     }
 }
 

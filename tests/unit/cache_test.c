@@ -107,6 +107,45 @@ START_TEST(slots_of_many_spans_go_back_to_each_of_them) {
 }
 END_TEST
 
+// Whether all of the first n objects are free again once the bins are empty.
+static void check_given_back(size_t n) {
+    mheap_thread_flush();
+    ck_assert_int_eq(mh_cache_check(cache()), 0);
+    for (size_t i = 0; i < n; i++) {
+        ck_assert(mh_arena_span_at((uintptr_t)objects[i]) == NULL ||
+                  is_free_in_span(objects[i]));
+    }
+    ck_assert_ptr_null(cache()->owned);
+    check_books();
+}
+
+// Spans of this class have no tail, and lie side by side: a run of neighbours
+// goes on into the next one.
+START_TEST(neighbours_go_back_to_the_span_that_each_lies_in) {
+    enum { N = 1000 };
+    ck_assert_uint_lt((size_t)3 * mh_classes[size_class].nslots, N);
+    get(N);
+    drop(N);
+    check_given_back(N);
+    get(N);
+    for (size_t i = N; i-- > 0;) {
+        mheap_free(objects[i]);
+        ck_assert_int_eq(mh_cache_check(cache()), 0);
+    }
+    check_given_back(N);
+    get(N);
+    for (size_t i = 0; i < N; i += 10) { // five up, then five down
+        for (size_t k = 0; k < 5; k++) {
+            mheap_free(objects[i + k]);
+        }
+        for (size_t k = 10; k-- > 5;) {
+            mheap_free(objects[i + k]);
+        }
+    }
+    check_given_back(N);
+}
+END_TEST
+
 START_TEST(limits_double_until_the_class_allows_no_more) {
     size_t before = limit();
     size_t most = mh_classes[size_class].cache_slots;
@@ -396,6 +435,7 @@ int main(void) {
     tcase_add_test(bins, slots_come_in_address_order_from_a_fresh_span);
     tcase_add_test(bins, what_was_freed_last_is_handed_out_first);
     tcase_add_test(bins, slots_of_many_spans_go_back_to_each_of_them);
+    tcase_add_test(bins, neighbours_go_back_to_the_span_that_each_lies_in);
     tcase_add_test(bins, limits_double_until_the_class_allows_no_more);
     tcase_add_test(bins, a_full_bin_gives_its_older_half_back);
     tcase_add_test(bins, nothing_is_kept_where_nothing_may_be);
