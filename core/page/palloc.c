@@ -109,22 +109,32 @@ uint64_t mh_palloc_surplus(struct mh_palloc *p) {
     return low;
 }
 
+// claim_part takes the pages of one chunk and returns how many of them were
+// released.
+static size_t claim_part(struct part part) {
+    struct mh_palloc_chunk *chunk = part.chunk;
+    struct mh_palloc_range at = mh_palloc_range(part.first, part.npages);
+    size_t n = 0;
+    do {
+        uint64_t released = chunk->released[at.word] & at.mask;
+        uint64_t *was = &chunk->was_released[at.word];
+        *was = (*was & ~at.mask) | released;
+        if (released != 0) {
+            chunk->released[at.word] &= ~released;
+            n += mh_popcount64(released);
+        }
+        chunk->alloc[at.word] |= at.mask;
+    } while (mh_palloc_range_next(&at));
+    return n;
+}
+
 // claim takes a run of free pages and returns how many of them were released.
 static size_t claim(struct mh_palloc *p, size_t position, size_t npages) {
     size_t released = 0, at = position, left = npages;
 
     while (left > 0) {
         struct part part = part_of(p, at, left);
-        struct mh_palloc_chunk *chunk = part.chunk;
-        unsigned n =
-            mh_palloc_bits_count(chunk->released, part.first, part.npages);
-        mh_palloc_bits_copy(chunk->was_released, chunk->released, part.first,
-                            part.npages);
-        if (n > 0) {
-            mh_palloc_bits_clear(chunk->released, part.first, part.npages);
-            released += n;
-        }
-        mh_palloc_bits_set(chunk->alloc, part.first, part.npages);
+        released += claim_part(part);
         at += part.npages;
         left -= part.npages;
     }
@@ -236,16 +246,25 @@ bool mh_palloc_extend(struct mh_palloc *p, uintptr_t base, size_t npages,
     return mh_palloc_take(p, last + MH_PAGE_SIZE, extra, released_out);
 }
 
+// free_part gives the pages of one chunk back: allocated ones of ours, or the
+// program stops.
+static void free_part(struct part part) {
+    struct mh_palloc_chunk *chunk = part.chunk;
+    struct mh_palloc_range at = mh_palloc_range(part.first, part.npages);
+    do {
+        uint64_t ours = chunk->ours[at.word] & chunk->alloc[at.word];
+        MH_CHECK((ours & at.mask) == at.mask);
+        chunk->alloc[at.word] &= ~at.mask;
+    } while (mh_palloc_range_next(&at));
+}
+
 void mh_palloc_free(struct mh_palloc *p, uintptr_t base, size_t npages) {
     size_t position = locate_ours(p, base, npages);
 
     size_t at = position, left = npages;
     while (left > 0) {
         struct part part = part_of(p, at, left);
-        struct mh_palloc_chunk *chunk = part.chunk;
-        MH_CHECK(mh_palloc_bits_all(chunk->ours, part.first, part.npages));
-        MH_CHECK(mh_palloc_bits_all(chunk->alloc, part.first, part.npages));
-        mh_palloc_bits_clear(chunk->alloc, part.first, part.npages);
+        free_part(part);
         p->index.idle[part.slot / 64] |= UINT64_C(1) << part.slot % 64;
         at += part.npages;
         left -= part.npages;

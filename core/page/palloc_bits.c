@@ -5,77 +5,54 @@
 #include "core/base/assert.h"
 #include "core/base/bits.h"
 
-// mask_of selects the bits of word w that lie in [first, limit).
-static uint64_t mask_of(unsigned w, unsigned first, unsigned limit) {
-    unsigned begin = w * 64;
-    unsigned low = first > begin ? first - begin : 0;
-    unsigned high = limit < begin + 64 ? limit - begin : 64;
-
-    return mh_low_bits(high) & ~mh_low_bits(low);
-}
-
 void mh_palloc_bits_set(uint64_t *words, unsigned first, unsigned n) {
-    unsigned limit = first + n;
-    MH_ASSERT(n > 0 && limit <= MH_CHUNK_PAGES);
-
-    for (unsigned w = first / 64; w <= (limit - 1) / 64; w++) {
-        words[w] |= mask_of(w, first, limit);
-    }
+    struct mh_palloc_range at = mh_palloc_range(first, n);
+    do {
+        words[at.word] |= at.mask;
+    } while (mh_palloc_range_next(&at));
 }
 
 void mh_palloc_bits_clear(uint64_t *words, unsigned first, unsigned n) {
-    unsigned limit = first + n;
-    MH_ASSERT(n > 0 && limit <= MH_CHUNK_PAGES);
-
-    for (unsigned w = first / 64; w <= (limit - 1) / 64; w++) {
-        words[w] &= ~mask_of(w, first, limit);
-    }
+    struct mh_palloc_range at = mh_palloc_range(first, n);
+    do {
+        words[at.word] &= ~at.mask;
+    } while (mh_palloc_range_next(&at));
 }
 
 void mh_palloc_bits_copy(uint64_t *to, const uint64_t *from, unsigned first,
                          unsigned n) {
-    unsigned limit = first + n;
-    MH_ASSERT(n > 0 && limit <= MH_CHUNK_PAGES);
-
-    for (unsigned w = first / 64; w <= (limit - 1) / 64; w++) {
-        uint64_t mask = mask_of(w, first, limit);
-        to[w] = (to[w] & ~mask) | (from[w] & mask);
-    }
+    struct mh_palloc_range at = mh_palloc_range(first, n);
+    do {
+        to[at.word] = (to[at.word] & ~at.mask) | (from[at.word] & at.mask);
+    } while (mh_palloc_range_next(&at));
 }
 
 unsigned mh_palloc_bits_count(const uint64_t *words, unsigned first,
                               unsigned n) {
-    unsigned limit = first + n, count = 0;
-    MH_ASSERT(n > 0 && limit <= MH_CHUNK_PAGES);
-
-    for (unsigned w = first / 64; w <= (limit - 1) / 64; w++) {
-        count += mh_popcount64(words[w] & mask_of(w, first, limit));
-    }
+    struct mh_palloc_range at = mh_palloc_range(first, n);
+    unsigned count = 0;
+    do {
+        count += mh_popcount64(words[at.word] & at.mask);
+    } while (mh_palloc_range_next(&at));
     return count;
 }
 
 bool mh_palloc_bits_all(const uint64_t *words, unsigned first, unsigned n) {
-    unsigned limit = first + n;
-    MH_ASSERT(n > 0 && limit <= MH_CHUNK_PAGES);
-
-    for (unsigned w = first / 64; w <= (limit - 1) / 64; w++) {
-        if ((~words[w] & mask_of(w, first, limit)) != 0) {
-            return false;
-        }
-    }
-    return true;
+    struct mh_palloc_range at = mh_palloc_range(first, n);
+    uint64_t clear = 0;
+    do {
+        clear |= ~words[at.word] & at.mask;
+    } while (mh_palloc_range_next(&at));
+    return clear == 0;
 }
 
 bool mh_palloc_bits_none(const uint64_t *words, unsigned first, unsigned n) {
-    unsigned limit = first + n;
-    MH_ASSERT(n > 0 && limit <= MH_CHUNK_PAGES);
-
-    for (unsigned w = first / 64; w <= (limit - 1) / 64; w++) {
-        if ((words[w] & mask_of(w, first, limit)) != 0) {
-            return false;
-        }
-    }
-    return true;
+    struct mh_palloc_range at = mh_palloc_range(first, n);
+    uint64_t set = 0;
+    do {
+        set |= words[at.word] & at.mask;
+    } while (mh_palloc_range_next(&at));
+    return set == 0;
 }
 
 // next_differing is the first position >= from whose bit, exclusive-or flip, is

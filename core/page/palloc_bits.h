@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/base/assert.h"
 #include "core/base/params.h"
 
 // The state of 512 pages, bit i of word w being page 64 * w + i. A page is
@@ -35,6 +36,33 @@ struct mh_palloc_counts {
     uint64_t free;     // of them, not allocated
     uint64_t released; // of the free ones, given back
 };
+
+// A range of bits, a word at a time: which of them lie in the word reached.
+struct mh_palloc_range {
+    uint64_t mask, tail; // of this word, and of the last one
+    unsigned word, last;
+};
+
+static inline struct mh_palloc_range mh_palloc_range(unsigned first,
+                                                     unsigned n) {
+    unsigned end = first + n;
+    MH_ASSERT(n > 0 && end <= MH_CHUNK_PAGES);
+    struct mh_palloc_range at = {
+        .mask = ~UINT64_C(0) << (first % 64),
+        .tail = ~UINT64_C(0) >> (-end % 64),
+        .word = first / 64,
+        .last = (end - 1) / 64,
+    };
+    at.mask &= at.word == at.last ? at.tail : ~UINT64_C(0);
+    return at;
+}
+
+// mh_palloc_range_next goes on to the next word; false behind the last one.
+static inline bool mh_palloc_range_next(struct mh_palloc_range *at) {
+    at->word++;
+    at->mask = at->word == at->last ? at->tail : ~UINT64_C(0);
+    return at->word <= at->last;
+}
 
 // In all functions below `words` are MH_CHUNK_WORDS words and [first, first +
 // n) lies within the chunk. Answers of MH_CHUNK_PAGES mean "none".

@@ -25,9 +25,18 @@ static uint32_t longest_inside(uint64_t word, uint32_t known) {
     return known;
 }
 
+// inside is the clear bits of a word that lie between set ones; the word is not
+// 0.
+static uint64_t inside(uint64_t word) {
+    uint64_t below_highest = ~UINT64_C(0) >> mh_clz64(word);
+    uint64_t from_lowest = word | (word - 1); // with the clear bits under it
+    return ~from_lowest & below_highest;
+}
+
 struct mh_palloc_sum mh_palloc_sum_of(const uint64_t *alloc) {
     struct mh_palloc_sum sum = {0, 0, 0};
-    uint32_t run = 0; // free pages right before the current word
+    uint32_t run = 0;   // free pages right before the current word
+    unsigned mixed = 0; // words with runs of their own
     bool any_allocated = false;
 
     for (unsigned w = 0; w < MH_CHUNK_WORDS; w++) {
@@ -36,13 +45,18 @@ struct mh_palloc_sum mh_palloc_sum_of(const uint64_t *alloc) {
             run += 64;
             continue;
         }
-        run += mh_ctz64(word);
+        bool full = word == ~UINT64_C(0); // most words of a heap in use
+        run += full ? 0 : mh_ctz64(word);
         if (!any_allocated) {
             sum.start = run;
             any_allocated = true;
         }
         sum.longest = max_of(sum.longest, run);
-        run = mh_clz64(word);
+        run = 0;
+        if (!full) {
+            run = mh_clz64(word);
+            mixed |= (unsigned)(inside(word) != 0) << w;
+        }
     }
     if (!any_allocated) {
         return (struct mh_palloc_sum){run, run, run};
@@ -51,10 +65,9 @@ struct mh_palloc_sum mh_palloc_sum_of(const uint64_t *alloc) {
     sum.longest = max_of(sum.longest, run);
 
     // Runs across words are known by now; those within one word remain.
-    for (unsigned w = 0; w < MH_CHUNK_WORDS; w++) {
-        if (alloc[w] != ~UINT64_C(0)) {
-            sum.longest = longest_inside(~alloc[w], sum.longest);
-        }
+    for (; mixed != 0; mixed &= mixed - 1) {
+        uint64_t free = inside(alloc[mh_ctz64(mixed)]);
+        sum.longest = longest_inside(free, sum.longest);
     }
     return sum;
 }

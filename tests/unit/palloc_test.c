@@ -232,6 +232,22 @@ START_TEST(undo_puts_pages_back_as_they_were) {
 }
 END_TEST
 
+START_TEST(undo_is_not_led_astray_by_what_its_neighbours_were) {
+    grow(HEAP, 512);
+    ck_assert_uint_eq(alloc(8), HEAP);
+    mh_palloc_free(&p, HEAP, 4); // free and Ready; pages from 8 are released
+    ck_assert(mh_palloc_take(&p, HEAP + 8 * PAGE, 4, &released));
+    ck_assert_uint_eq(released, 4);
+    ck_assert(mh_palloc_take(&p, HEAP, 4, &released));
+    ck_assert_uint_eq(released, 0);
+    mh_palloc_undo(&p, HEAP + 8 * PAGE, 4);
+    ck_assert_uint_eq(mh_palloc_released(&p, HEAP + 8 * PAGE, 4), 4);
+    mh_palloc_undo(&p, HEAP, 4);
+    ck_assert_uint_eq(mh_palloc_released(&p, HEAP, 4), 0);
+    ck_assert_int_eq(mh_palloc_check(&p), 0);
+}
+END_TEST
+
 // idle makes [first, first + n) of an otherwise allocated heap free and not
 // released.
 static void idle(uintptr_t first, size_t n) {
@@ -472,6 +488,7 @@ static void add_alloc_tests(Suite *suite) {
     tcase_add_test(tcase, taking_the_lowest_page_does_not_hide_the_next);
     tcase_add_test(tcase, extend_needs_the_pages_right_behind);
     tcase_add_test(tcase, undo_puts_pages_back_as_they_were);
+    tcase_add_test(tcase, undo_is_not_led_astray_by_what_its_neighbours_were);
     tcase_add_loop_test(tcase, the_only_run_of_a_large_heap_is_found, 0, 8);
     tcase_add_loop_test(tcase, all_states_of_pages_at_a_border_of_chunks, 0, 2);
     suite_add_tcase(suite, tcase);
