@@ -72,6 +72,7 @@ static bool any_oversized;
 // An object that shrinks stays where it is when there is no memory to move it:
 // few programs expect that to fail.
 static void *move_object(void *p, struct mh_object object, size_t size) {
+    struct mheap *heap = mh_heap_by_id(object.span->heap);
     bool zero = false;
     int saved = errno;
     if (object.span->size_class == 0 && size > object.bytes) {
@@ -80,7 +81,8 @@ static void *move_object(void *p, struct mh_object object, size_t size) {
             return moved;
         }
     }
-    void *to = mh_alloc(mh_heap_by_id(object.span->heap), size, 1, &zero);
+    void *to = size > object.bytes ? mh_alloc_growing(heap, size)
+                                   : mh_alloc(heap, size, 1, &zero);
     if (to != NULL) {
         memcpy(to, p, size < object.bytes ? size : object.bytes);
         mheap_free(p);

@@ -54,6 +54,19 @@ void *mh_alloc(struct mheap *heap, size_t size, size_t align, bool *zero_out) {
     return p;
 }
 
+void *mh_alloc_growing(struct mheap *heap, size_t size) {
+    bool zero = false;
+    if (size <= MH_SMALL_MAX) {
+        return mh_alloc(heap, size, 1, &zero);
+    }
+    void *p = mh_large_alloc_growing(heap, size);
+    mh_heap_poke_taking();
+    if (p == NULL) {
+        errno = ENOMEM;
+    }
+    return p;
+}
+
 void *mh_malloc_medium(size_t size) {
     if (MH_UNLIKELY(size > MH_SMALL_MAX)) {
         return mh_malloc_slow(size);

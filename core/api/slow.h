@@ -15,6 +15,10 @@ struct mheap;
 // read as zero. NULL with ENOMEM when out of memory.
 void *mh_alloc(struct mheap *heap, size_t size, size_t align, bool *zero_out);
 
+// mh_alloc_growing is the same for an object that moves because it has outgrown
+// its place: a large one gets room to grow in again.
+void *mh_alloc_growing(struct mheap *heap, size_t size);
+
 // A live object and its span.
 struct mh_object {
     struct mh_span *span; // NULL: there is none

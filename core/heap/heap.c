@@ -159,16 +159,39 @@ static bool make_ready_locked(struct mheap *heap, uintptr_t base, size_t npages,
     return done;
 }
 
-static uintptr_t take_pages_locked(struct mheap *heap, size_t npages,
-                                   size_t align_pages, bool *zero_out) {
-    size_t released = 0;
-    uintptr_t base =
-        mh_palloc_alloc(&heap->pages, npages, align_pages, &released);
+// Makes what the page allocator found Ready; 0 stays 0.
+static uintptr_t ready_pages_locked(struct mheap *heap, uintptr_t base,
+                                    size_t npages, size_t released,
+                                    bool *zero_out) {
     if (base == 0) {
         return 0;
     }
     *zero_out = released == npages && mh_sys_facts()->unused_zeroes;
     return make_ready_locked(heap, base, npages, released) ? base : 0;
+}
+
+static uintptr_t take_pages_locked(struct mheap *heap, size_t npages,
+                                   size_t align_pages, bool *zero_out) {
+    size_t released = 0;
+    uintptr_t base =
+        mh_palloc_alloc(&heap->pages, npages, align_pages, &released);
+    return ready_pages_locked(heap, base, npages, released, zero_out);
+}
+
+// What grows does so by half, or by as much again, mostly: with room behind it
+// moves once in two or three steps. A little in front is left to what lies
+// there, which most likely grows, too; more of it would only spread the heap.
+static uintptr_t take_with_room_locked(struct mheap *heap, size_t npages,
+                                       bool *zero_out) {
+    for (size_t room = 4 * npages; room > npages; room /= 2) {
+        size_t released = 0;
+        uintptr_t base = mh_palloc_alloc_with_room(&heap->pages, npages, room,
+                                                   room / 8, &released);
+        if (base != 0) {
+            return ready_pages_locked(heap, base, npages, released, zero_out);
+        }
+    }
+    return 0;
 }
 
 static uintptr_t alloc_pages_locked(struct mheap *heap, size_t npages,
@@ -194,6 +217,15 @@ uintptr_t mh_heap_alloc_pages(struct mheap *heap, size_t npages,
     mh_unlock(&heap->lock);
     mh_heap_note_large(total);
     return base;
+}
+
+uintptr_t mh_heap_alloc_growing(struct mheap *heap, size_t npages,
+                                bool *zero_out) {
+    mh_heap_note_stranger();
+    mh_lock(&heap->lock);
+    uintptr_t base = take_with_room_locked(heap, npages, zero_out);
+    mh_unlock(&heap->lock);
+    return base != 0 ? base : mh_heap_alloc_pages(heap, npages, 1, zero_out);
 }
 
 void mh_heap_free_pages(struct mheap *heap, uintptr_t base, size_t npages) {

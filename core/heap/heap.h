@@ -126,6 +126,12 @@ void mh_heap_free_span(struct mh_span *span, struct mh_cache *cache);
 uintptr_t mh_heap_alloc_pages(struct mheap *heap, size_t npages,
                               size_t align_pages, bool *zero_out);
 
+// mh_heap_alloc_growing is mh_heap_alloc_pages for what has grown and may grow
+// again: where the heap has such a place, free pages are behind it. The heap
+// does not grow for their sake.
+uintptr_t mh_heap_alloc_growing(struct mheap *heap, size_t npages,
+                                bool *zero_out);
+
 // mh_heap_free_pages gives pages back.
 void mh_heap_free_pages(struct mheap *heap, uintptr_t base, size_t npages);
 

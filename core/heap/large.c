@@ -37,17 +37,9 @@ static void count_alloc(struct mheap *heap, size_t bytes) {
     MH_ADD_RELAXED(&heap->counts.large_alloc_bytes, bytes);
 }
 
-void *mh_large_alloc(struct mheap *heap, size_t size, size_t align,
-                     bool *zero_out) {
-    size_t npages = size == 0 ? 1 : pages_for(size);
-    size_t align_pages = align <= MH_PAGE_SIZE ? 1 : align >> MH_PAGE_SHIFT;
-    if (npages > UINT32_MAX || size > PTRDIFF_MAX) {
-        return NULL;
-    }
-    uintptr_t base = mh_heap_alloc_pages(heap, npages, align_pages, zero_out);
-    if (base == 0) {
-        return NULL;
-    }
+// Makes the object of size bytes that pages were taken for.
+static void *make_object(struct mheap *heap, uintptr_t base, size_t npages,
+                         size_t size) {
     struct mh_span *span = mh_arena_new_span(base, npages);
     MH_STORE_RELAXED(&span->nslots, 1);
     MH_STORE_RELAXED(&span->heap, heap->id);
@@ -58,6 +50,27 @@ void *mh_large_alloc(struct mheap *heap, size_t size, size_t align,
     mh_span_publish(span, MH_SPAN_IN_USE, MH_OWNER_LARGE);
     set_live(base);
     return (void *)base;
+}
+
+void *mh_large_alloc(struct mheap *heap, size_t size, size_t align,
+                     bool *zero_out) {
+    size_t npages = size == 0 ? 1 : pages_for(size);
+    size_t align_pages = align <= MH_PAGE_SIZE ? 1 : align >> MH_PAGE_SHIFT;
+    if (npages > UINT32_MAX || size > PTRDIFF_MAX) {
+        return NULL;
+    }
+    uintptr_t base = mh_heap_alloc_pages(heap, npages, align_pages, zero_out);
+    return base != 0 ? make_object(heap, base, npages, size) : NULL;
+}
+
+void *mh_large_alloc_growing(struct mheap *heap, size_t size) {
+    bool zero = false;
+    size_t npages = pages_for(size);
+    if (npages > UINT32_MAX || size > PTRDIFF_MAX) {
+        return NULL;
+    }
+    uintptr_t base = mh_heap_alloc_growing(heap, npages, &zero);
+    return base != 0 ? make_object(heap, base, npages, size) : NULL;
 }
 
 static void free_span(struct mh_span *span) {

@@ -17,6 +17,10 @@ struct mheap;
 void *mh_large_alloc(struct mheap *heap, size_t size, size_t align,
                      bool *zero_out);
 
+// mh_large_alloc_growing is mh_large_alloc for an object that has outgrown its
+// place: where there is one, it gets a place in which it can go on growing.
+void *mh_large_alloc_growing(struct mheap *heap, size_t size);
+
 // mh_large_free frees the large object that starts at p; false when there is
 // none. Of two threads that free the same object one gets true.
 bool mh_large_free(struct mh_arena *arena, uintptr_t p);

@@ -204,26 +204,51 @@ static size_t find_aligned(const struct mh_palloc *p, size_t from,
     }
 }
 
+// The lowest run of npages, or MH_PALLOC_NONE.
+static size_t lowest_run(struct mh_palloc *p, size_t npages) {
+    size_t position = npages <= p->free_pages ? lowest_free(p) : MH_PALLOC_NONE;
+    if (position == MH_PALLOC_NONE || npages == 1) {
+        return position;
+    }
+    return mh_palloc_index_find(&p->index, position, npages);
+}
+
+static size_t lowest_aligned(struct mh_palloc *p, size_t npages,
+                             size_t align_pages) {
+    size_t position = npages <= p->free_pages ? lowest_free(p) : MH_PALLOC_NONE;
+    return position == MH_PALLOC_NONE
+               ? position
+               : find_aligned(p, position, npages, align_pages);
+}
+
+static uintptr_t claim_found(struct mh_palloc *p, size_t position,
+                             size_t npages, size_t *released_out) {
+    if (position == MH_PALLOC_NONE) {
+        return 0;
+    }
+    *released_out = claim(p, position, npages);
+    return mh_palloc_index_address(&p->index, position);
+}
+
 uintptr_t mh_palloc_alloc(struct mh_palloc *p, size_t npages,
                           size_t align_pages, size_t *released_out) {
     MH_CHECK(npages > 0);
     MH_CHECK(mh_is_pow2(align_pages));
     MH_CHECK(align_pages <= UINTPTR_MAX >> MH_PAGE_SHIFT);
 
-    if (npages > p->free_pages) {
-        return 0;
-    }
-    size_t position = lowest_free(p);
-    if (align_pages > 1) {
-        position = find_aligned(p, position, npages, align_pages);
-    } else if (npages > 1) {
-        position = mh_palloc_index_find(&p->index, position, npages);
-    }
-    if (position == MH_PALLOC_NONE) {
-        return 0;
-    }
-    *released_out = claim(p, position, npages);
-    return mh_palloc_index_address(&p->index, position);
+    size_t position = align_pages > 1 ? lowest_aligned(p, npages, align_pages)
+                                      : lowest_run(p, npages);
+    return claim_found(p, position, npages, released_out);
+}
+
+uintptr_t mh_palloc_alloc_with_room(struct mh_palloc *p, size_t npages,
+                                    size_t room_pages, size_t lead_pages,
+                                    size_t *released_out) {
+    MH_CHECK(npages > 0 && npages <= room_pages);
+    MH_CHECK(lead_pages <= room_pages - npages);
+    size_t run = lowest_run(p, room_pages);
+    size_t position = run == MH_PALLOC_NONE ? run : run + lead_pages;
+    return claim_found(p, position, npages, released_out);
 }
 
 bool mh_palloc_take(struct mh_palloc *p, uintptr_t base, size_t npages,

@@ -88,6 +88,15 @@ MH_NODISCARD uintptr_t mh_palloc_alloc(struct mh_palloc *p, size_t npages,
                                        size_t align_pages,
                                        size_t *released_out);
 
+// mh_palloc_alloc_with_room takes npages out of the lowest run of room_pages,
+// so that lead_pages of it stay free in front of them, and the rest behind. 0
+// when there is no such run.
+MH_NODISCARD uintptr_t mh_palloc_alloc_with_room(struct mh_palloc *p,
+                                                 size_t npages,
+                                                 size_t room_pages,
+                                                 size_t lead_pages,
+                                                 size_t *released_out);
+
 // mh_palloc_take takes exactly the pages [base, base + npages) if all of them
 // are free, as mh_palloc_alloc would; otherwise it returns false and nothing
 // changed. The range may be any.

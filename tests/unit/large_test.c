@@ -81,6 +81,48 @@ START_TEST(what_stands_behind_makes_it_move) {
 }
 END_TEST
 
+// Two that grow in turns stand in each other's way once; then each has room.
+START_TEST(what_has_moved_has_room_to_grow_in) {
+    char *p[2] = {get(100 * KIB), get(100 * KIB)};
+    mheap_free(get(3 * MIB)); // so much is free behind them
+    unsigned moves = 0;
+    for (size_t size = 150 * KIB; size <= 600 * KIB; size += 50 * KIB) {
+        for (int i = 0; i < 2; i++) {
+            char *to = mheap_realloc(p[i], size);
+            ck_assert_ptr_nonnull(to);
+            moves += to != p[i];
+            p[i] = to;
+        }
+    }
+    ck_assert_uint_ge(moves, 1);
+    ck_assert_uint_le(moves, 4); // without room: 6
+    mheap_free(p[0]);
+    mheap_free(p[1]);
+    check_books();
+}
+END_TEST
+
+// The heap is never made larger for room that nobody has asked for.
+START_TEST(room_to_grow_in_is_taken_from_no_one) {
+    static char *p[200];
+    uint64_t sizes = 0;
+    for (size_t size = 40 * KIB; size <= 80 * KIB; size += 20 * KIB) {
+        for (size_t i = 0; i < 200; i++) {
+            p[i] = mheap_realloc(p[i], size);
+            ck_assert_ptr_nonnull(p[i]);
+        }
+        sizes += 200 * size;
+    }
+    // Each object moved at most twice, into pages of its own.
+    struct mheap_stats now = stats();
+    ck_assert_uint_le(now.prepared_bytes + now.ready_bytes, sizes + 24 * MIB);
+    for (size_t i = 0; i < 200; i++) {
+        mheap_free(p[i]);
+    }
+    check_books();
+}
+END_TEST
+
 START_TEST(shrinking_gives_the_end_back) {
     char *p = get(MIB);
     uint64_t before = stats().in_use_bytes;
@@ -294,6 +336,8 @@ int main(void) {
     tcase_add_test(tcase, the_smallest_large_object_is_over_32_kib);
     tcase_add_test(tcase, it_grows_in_place_into_free_pages);
     tcase_add_test(tcase, what_stands_behind_makes_it_move);
+    tcase_add_test(tcase, what_has_moved_has_room_to_grow_in);
+    tcase_add_test(tcase, room_to_grow_in_is_taken_from_no_one);
     tcase_add_test(tcase, shrinking_gives_the_end_back);
     tcase_add_test(tcase, a_shrunk_object_becomes_small);
     tcase_add_test(tcase, huge_objects_move_by_pages_where_the_system_can);

@@ -209,6 +209,25 @@ START_TEST(extend_needs_the_pages_right_behind) {
 }
 END_TEST
 
+START_TEST(a_run_with_room_has_free_pages_behind_it) {
+    grow(HEAP, 1024);
+    ck_assert_uint_eq(alloc(100), HEAP);
+    ck_assert(mh_palloc_take(&p, HEAP + 130 * PAGE, 10, &released));
+    // The hole of 30 is passed over, and stays for others.
+    ck_assert_uint_eq(mh_palloc_alloc_with_room(&p, 10, 40, 5, &released),
+                      HEAP + 145 * PAGE);
+    ck_assert_uint_eq(released, 10);
+    ck_assert(mh_palloc_extend(&p, HEAP + 145 * PAGE, 10, 25, &released));
+    ck_assert_uint_eq(mh_palloc_alloc_with_room(&p, 10, 30, 20, &released),
+                      HEAP + 120 * PAGE);
+    ck_assert_uint_eq(alloc(5), HEAP + 100 * PAGE);
+    uint64_t free = p.free_pages;
+    ck_assert_uint_eq(mh_palloc_alloc_with_room(&p, 1, 1024, 0, &released), 0);
+    ck_assert_uint_eq(p.free_pages, free);
+    ck_assert_int_eq(mh_palloc_check(&p), 0);
+}
+END_TEST
+
 START_TEST(undo_puts_pages_back_as_they_were) {
     grow(HEAP, 1500);
     ck_assert_uint_eq(alloc(700), HEAP);
@@ -487,6 +506,7 @@ static void add_alloc_tests(Suite *suite) {
     tcase_add_test(tcase, take_takes_exactly_the_pages_asked_for_or_none);
     tcase_add_test(tcase, taking_the_lowest_page_does_not_hide_the_next);
     tcase_add_test(tcase, extend_needs_the_pages_right_behind);
+    tcase_add_test(tcase, a_run_with_room_has_free_pages_behind_it);
     tcase_add_test(tcase, undo_puts_pages_back_as_they_were);
     tcase_add_test(tcase, undo_is_not_led_astray_by_what_its_neighbours_were);
     tcase_add_loop_test(tcase, the_only_run_of_a_large_heap_is_found, 0, 8);
