@@ -122,10 +122,7 @@ static bool free_any(uintptr_t p) {
                          : mh_remote_free(arena, p);
 }
 
-void mh_free_slow(void *p, const char *function) {
-    if (p == NULL) {
-        return;
-    }
+static MH_NOINLINE void free_other(void *p, const char *function) {
     // What the system is asked for on the way keeps errno; a report need not.
     if (MH_UNLIKELY(!free_any((uintptr_t)p))) {
         int saved = errno;
@@ -133,6 +130,31 @@ void mh_free_slow(void *p, const char *function) {
         errno = saved;
     }
     mh_heap_poke_freeing();
+}
+
+// Whether p was another thread's object in the window, as most are that come
+// this way, and is freed now. A page word with a class says that the arena is
+// there.
+static bool free_foreign(uintptr_t p) {
+    uintptr_t granule = mh_window_granule(&mh_window, p);
+    // acquire: pairs with the release in mh_window_words.
+    if (granule >= MH_LOAD_ACQUIRE(&mh_window.limit)) {
+        return false;
+    }
+    const struct mh_cache *cache = mh_tls_get();
+    uint32_t word = mh_window_page_word(&mh_window, granule);
+    return mh_page_word_class(word) != 0 &&
+           mh_page_word_owner(word) != cache->id &&
+           cache->next_thread == NULL &&
+           mh_remote_free(mh_arena_of_known(p), p);
+}
+
+void mh_free_slow(void *p, const char *function) {
+    if (MH_LIKELY(free_foreign((uintptr_t)p))) {
+        mh_heap_poke_freeing();
+    } else if (p != NULL) {
+        free_other(p, function);
+    }
 }
 
 struct mh_object mh_object_at(const void *p) {

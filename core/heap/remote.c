@@ -103,27 +103,6 @@ static bool tell(struct mh_span *span) {
     }
 }
 
-// A build without the checks keeps no live bits.
-static bool is_live(const struct mh_pair *pair, uint64_t bit) {
-    return !MH_CHECKS || (MH_LOAD_RELAXED(&pair->live) & bit) != 0;
-}
-
-// Notes that the group of pair words that p's bit lies in wants draining. False
-// when that had been noted already: whoever did it also tells the owner, and
-// the owner takes the note before it looks at the bits. seq_cst: the load comes
-// after the bit was set, and a note that is seen is taken later.
-static bool touch(struct mh_span *span, uintptr_t p) {
-    uint64_t offset = p - MH_LOAD_RELAXED(&span->base);
-    unsigned shift = MH_PAIR_SHIFT + MH_LOAD_RELAXED(&span->touched_shift);
-    uint64_t group = UINT64_C(1) << (offset >> shift & 63);
-    uint64_t now = __atomic_load_n(&span->touched, __ATOMIC_SEQ_CST);
-    if ((now & group) != 0) {
-        return false;
-    }
-    __atomic_fetch_or(&span->touched, group, __ATOMIC_SEQ_CST);
-    return true;
-}
-
 // Whether slots of a size class lie on the page of p: not when it is free, or
 // another kind of span's.
 static bool has_slots(struct mh_arena *arena, uintptr_t p) {
@@ -165,29 +144,9 @@ bool mh_remote_tell(struct mh_arena *arena, uintptr_t p, struct mh_span *span) {
         if (span == NULL) {
             return true;
         }
-        (void)touch(span, p);
+        (void)mh_remote_touch(span, mh_remote_group(span, p));
     }
     // The owner may never call again; see seize.h.
     mh_heap_note_freed();
     return true;
-}
-
-bool mh_remote_free(struct mh_arena *arena, uintptr_t p) {
-    struct mh_pair *pair = mh_arena_pair(arena, p);
-    if (!is_live(pair, mh_pair_bit(p))) {
-        return false;
-    }
-    // Before the object is given away: afterwards only the protocol below keeps
-    // the record from changing.
-    struct mh_span *span = mh_arena_span(arena, p);
-    mh_heap_note_stranger();
-
-    // seq_cst: release for what the program wrote to the object, and ordered
-    // with the note, see touch. From here on the owner may drain the bit, so a
-    // live bit that is clear now says nothing; a second free that slipped in
-    // between the look above and this is found by the drain.
-    if (mh_bit_set_atomic(&pair->remote, mh_pair_bit_number(p))) {
-        return false;
-    }
-    return !touch(span, p) || mh_remote_tell(arena, p, span);
 }

@@ -14,13 +14,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/base/atomic.h"
+#include "core/base/attr.h"
+#include "core/base/bits.h"
 #include "core/heap/arena.h"
+#include "core/heap/heap.h"
 
 struct mh_cache;
-
-// mh_remote_free frees the object at p, a multiple of 16 in a small span of
-// arena. False when p is no live object: nothing has changed then.
-bool mh_remote_free(struct mh_arena *arena, uintptr_t p);
 
 // mh_remote_tell is the second half of it, when the remote bit is set and
 // `span`, which had the object before, is touched: whoever has the bit to take
@@ -30,5 +30,56 @@ bool mh_remote_tell(struct mh_arena *arena, uintptr_t p, struct mh_span *span);
 // mh_remote_push_told puts a span, whose told bit is raised and which is on no
 // told stack, on its owner's.
 void mh_remote_push_told(struct mh_cache *owner, struct mh_span *span);
+
+// mh_remote_is_live: a build without the checks keeps no live bits.
+static inline bool mh_remote_is_live(const struct mh_pair *pair, uint64_t bit) {
+    return !MH_CHECKS || (MH_LOAD_RELAXED(&pair->live) & bit) != 0;
+}
+
+// mh_remote_group is the bit, in span->touched, of the group of pair words that
+// p's bits lie in.
+static inline uint64_t mh_remote_group(const struct mh_span *span,
+                                       uintptr_t p) {
+    uint64_t offset = p - MH_LOAD_RELAXED(&span->base);
+    unsigned shift = MH_PAIR_SHIFT + MH_LOAD_RELAXED(&span->touched_shift);
+    return UINT64_C(1) << (offset >> shift & 63);
+}
+
+// mh_remote_touch notes that a group wants draining. False when that had been
+// noted already: whoever did it also tells the owner, and the owner takes the
+// note before it looks at the bits. seq_cst: the load comes after the bit was
+// set, and a note that is seen is taken later.
+static inline bool mh_remote_touch(struct mh_span *span, uint64_t group) {
+    uint64_t now = __atomic_load_n(&span->touched, __ATOMIC_SEQ_CST);
+    if ((now & group) != 0) {
+        return false;
+    }
+    __atomic_fetch_or(&span->touched, group, __ATOMIC_SEQ_CST);
+    return true;
+}
+
+// mh_remote_free frees the object at p, a multiple of 16 in a small span of
+// arena. False when p is no live object: nothing has changed then.
+static MH_ALWAYS_INLINE bool mh_remote_free(struct mh_arena *arena,
+                                            uintptr_t p) {
+    struct mh_pair *pair = mh_arena_pair(arena, p);
+    if (!mh_remote_is_live(pair, mh_pair_bit(p))) {
+        return false;
+    }
+    // Before the object is given away: afterwards only the protocol below keeps
+    // the record from changing.
+    struct mh_span *span = mh_arena_span(arena, p);
+    uint64_t group = mh_remote_group(span, p);
+    mh_heap_note_stranger();
+
+    // seq_cst: release for what the program wrote to the object, and ordered
+    // with the note, see mh_remote_touch. From here on the owner may drain the
+    // bit, so a live bit that is clear now says nothing; a second free that
+    // slipped in between the look above and this is found by the drain.
+    if (mh_bit_set_atomic(&pair->remote, mh_pair_bit_number(p))) {
+        return false;
+    }
+    return !mh_remote_touch(span, group) || mh_remote_tell(arena, p, span);
+}
 
 #endif // MHEAP_CORE_HEAP_REMOTE_H

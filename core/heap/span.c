@@ -79,27 +79,39 @@ uint32_t mh_span_take(struct mh_span *span, uint32_t max, void **slots_end,
     return taken;
 }
 
-// Makes the slots of one pair word free whose remote bits were taken.
-static uint32_t free_bits(struct mh_span *span, uintptr_t base, uint64_t live,
-                          uint64_t remote) {
+// Reports frees that found no live object, by their bits in the pair word of
+// base.
+static void report_strays(uintptr_t base, uint64_t strays) {
+    for (; strays != 0; strays &= strays - 1) {
+        uintptr_t granule = mh_ctz64(strays);
+        mh_bad_free_late((void *)(base + (granule << MH_GRANULE_SHIFT)));
+    }
+}
+
+// Makes the slots of one pair word, `offset` bytes from base, free.
+static uint32_t free_bits(struct mh_span *span, uintptr_t offset,
+                          uint64_t bits) {
+    unsigned words = span->free_words;
+    uint64_t magic = span->magic;
     uint32_t n = 0;
-    for (uint64_t bits = remote; bits != 0; bits &= bits - 1) {
-        uint64_t bit = bits & -bits;
-        uintptr_t address =
-            base + ((uintptr_t)mh_ctz64(bits) << MH_GRANULE_SHIFT);
-        if (MH_UNLIKELY(MH_CHECKS && (live & bit) == 0)) {
-            mh_bad_free_late((void *)address);
-            continue;
-        }
-        mh_span_put_free(span, mh_span_slot(span, address));
+    for (; bits != 0; bits &= bits - 1) {
+        uintptr_t at = offset + ((uintptr_t)mh_ctz64(bits) << MH_GRANULE_SHIFT);
+        uint32_t slot = (uint32_t)(at * magic >> 32);
+        uint64_t *word = &span->free[slot / 64];
+        MH_ASSERT(!mh_bit_get(*word, slot));
+        MH_STORE_RELAXED(word, mh_bit_with(*word, slot));
+        words |= 1u << (slot / 64);
         n++;
     }
+    span->free_words = (uint16_t)words;
+    MH_STORE_RELAXED(&span->nfree, span->nfree + n);
     return n;
 }
 
-// Moves the remote bits of one pair word to free bits, and says how many.
+// Moves the remote bits of the pair word of `offset` bytes from base to free
+// bits, and says how many.
 static uint32_t drain_pair(struct mh_span *span, struct mh_pair *pair,
-                           uintptr_t base) {
+                           uintptr_t offset) {
     // seq_cst: a bit whose thread saw its group noted, and did not tell, is
     // seen here. acquire, in that: what the thread wrote comes before.
     uint64_t remote = __atomic_load_n(&pair->remote, __ATOMIC_SEQ_CST);
@@ -113,7 +125,11 @@ static uint32_t drain_pair(struct mh_span *span, struct mh_pair *pair,
     // Bits that came meanwhile stay: their threads found the note taken, make
     // it again, and tell.
     MH_AND_RELEASE(&pair->remote, ~remote);
-    return free_bits(span, base, live, remote);
+    uint64_t strays = MH_CHECKS ? remote & ~live : 0;
+    if (MH_UNLIKELY(strays != 0)) {
+        report_strays((uintptr_t)span->base + offset, strays);
+    }
+    return free_bits(span, offset, remote & ~strays);
 }
 
 uint32_t mh_span_drain(struct mh_span *span) {
@@ -125,25 +141,18 @@ uint32_t mh_span_drain(struct mh_span *span) {
     if (touched == 0) {
         return 0;
     }
-    struct mh_arena *arena = mh_arena_of_known((uintptr_t)span->base);
+    uintptr_t base = (uintptr_t)span->base;
+    struct mh_pair *pairs = mh_arena_pair(mh_arena_of_known(base), base);
     uintptr_t bytes = (uintptr_t)span->npages << MH_PAGE_SHIFT;
     uintptr_t group = (uintptr_t)1 << (MH_PAIR_SHIFT + span->touched_shift);
     for (; touched != 0; touched &= touched - 1) {
         uintptr_t offset = (uintptr_t)mh_ctz64(touched) * group;
         uintptr_t end = offset + group < bytes ? offset + group : bytes;
         for (; offset < end; offset += (uintptr_t)1 << MH_PAIR_SHIFT) {
-            uintptr_t at = (uintptr_t)span->base + offset;
-            n += drain_pair(span, mh_arena_pair(arena, at), at);
+            n += drain_pair(span, &pairs[offset >> MH_PAIR_SHIFT], offset);
         }
     }
     return n;
-}
-
-static void report_strays(uintptr_t base, uint64_t strays) {
-    for (; strays != 0; strays &= strays - 1) {
-        uintptr_t granule = mh_ctz64(strays);
-        mh_bad_free_late((void *)(base + (granule << MH_GRANULE_SHIFT)));
-    }
 }
 
 static bool any_remote(const struct mh_pair *pairs, uintptr_t n) {

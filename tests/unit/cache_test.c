@@ -376,6 +376,16 @@ START_TEST(a_thread_past_its_destructors_is_served_by_the_side_cache) {
 }
 END_TEST
 
+START_TEST(what_is_freed_of_another_heap_stays_with_the_thread) {
+    struct mheap *other = mheap_create("other");
+    void *p = mheap_alloc_in(other, SIZE);
+    mheap_free(p);
+    ck_assert_ptr_null(mh_cache_of_thread(other)->told);
+    ck_assert_ptr_eq(mheap_alloc_in(other, SIZE), p);
+    mheap_destroy(other);
+}
+END_TEST
+
 START_TEST(every_heap_has_a_cache_of_this_thread) {
     struct mheap *a = mheap_create("a"), *b = mheap_create("b");
     struct mh_cache *in_a = mh_cache_of_thread(a),
@@ -455,6 +465,7 @@ int main(void) {
     tcase_add_test(life,
                    a_thread_past_its_destructors_is_served_by_the_side_cache);
     tcase_add_test(life, every_heap_has_a_cache_of_this_thread);
+    tcase_add_test(life, what_is_freed_of_another_heap_stays_with_the_thread);
     suite_add_tcase(suite, life);
     return mh_test_main(suite);
 }
