@@ -143,6 +143,10 @@ static bool size_matches(const void *p, size_t align, size_t size) {
         return size_class == 0 &&
                mh_align_up(size + (size == 0), MH_PAGE_SIZE) == object.bytes;
     }
+    if (size_class != 0 &&
+        mh_side_class(size, align) == object.span->size_class) {
+        return true;
+    }
     // realloc leaves an object where it is when at least half of it is used.
     return size_class == object.span->size_class || fits(object.bytes, size);
 }

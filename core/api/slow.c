@@ -12,8 +12,14 @@
 #include "core/heap/remote.h"
 #include "core/heap/scavenge.h"
 
+unsigned mh_side_class(size_t size, size_t align) {
+    return mh_size_class_aligned(size,
+                                 align < MH_CACHE_LINE ? MH_CACHE_LINE : align);
+}
+
 // Takes a slot from a heap's side cache, for threads without a cache.
-static void *alloc_side(struct mheap *heap, unsigned size_class) {
+static void *alloc_side(struct mheap *heap, size_t size, size_t align) {
+    unsigned size_class = mh_side_class(size, align);
     void *slot = NULL;
     mh_lock(&heap->side_lock);
     struct mh_cache *cache = mh_cache_side_locked(heap);
@@ -27,10 +33,12 @@ static void *alloc_side(struct mheap *heap, unsigned size_class) {
     return slot;
 }
 
-static void *alloc_class(struct mheap *heap, unsigned size_class) {
+// size_class is the one that serves size and align.
+static void *alloc_small(struct mheap *heap, unsigned size_class, size_t size,
+                         size_t align) {
     struct mh_cache *cache = mh_cache_of_thread(heap);
     if (MH_UNLIKELY(cache == NULL)) {
-        return alloc_side(heap, size_class);
+        return alloc_side(heap, size, align);
     }
     void *slot = mh_cache_alloc(cache, size_class);
     if (slot != NULL) {
@@ -44,7 +52,7 @@ void *mh_alloc(struct mheap *heap, size_t size, size_t align, bool *zero_out) {
     *zero_out = false;
     if (heap != NULL) {
         unsigned size_class = mh_size_class_aligned(size, align);
-        p = size_class != 0 ? alloc_class(heap, size_class)
+        p = size_class != 0 ? alloc_small(heap, size_class, size, align)
                             : mh_large_alloc(heap, size, align, zero_out);
     }
     mh_heap_poke_taking();

@@ -19,6 +19,11 @@ void *mh_alloc(struct mheap *heap, size_t size, size_t align, bool *zero_out);
 // its place: a large one gets room to grow in again.
 void *mh_alloc_growing(struct mheap *heap, size_t size);
 
+// mh_side_class is the class that serves a size, and an alignment, for threads
+// without a cache: the objects beside it are other threads', so that each has
+// its cache lines to itself. The size is one that has a class.
+unsigned mh_side_class(size_t size, size_t align);
+
 // A live object and its span.
 struct mh_object {
     struct mh_span *span; // NULL: there is none

@@ -135,7 +135,7 @@ static inline struct mh_cache *mh_cache_by_id(uint32_t id) {
 
 // Where threads without a cache point: no bin has a slot or room, and no page
 // names it, so that both fast paths fall through to the slow ones.
-extern struct mh_cache mh_cache_none; // a thread that has not allocated yet
+extern struct mh_cache mh_cache_none; // a thread that has no cache yet
 extern struct mh_cache mh_cache_dead; // a thread whose destructors have run
 
 static inline void **mh_bin_bottom(struct mh_cache *cache,
@@ -163,8 +163,9 @@ static inline void mh_bin_put(void **place, void *slot) {
 }
 
 // mh_cache_of_thread returns the calling thread's cache of a heap, making one
-// if need be; NULL when the thread is past its destructors, or when there is no
-// memory for one: use the heap's side cache then.
+// if need be; NULL when the thread has not asked often yet, when it is past its
+// destructors, or when there is no memory for one: use the heap's side cache
+// then.
 struct mh_cache *mh_cache_of_thread(struct mheap *heap);
 
 // mh_cache_of_owner returns the calling thread's cache whose number a page word

@@ -5,6 +5,7 @@
 #include "core/base/assert.h"
 #include "core/heap/cache.h"
 #include "core/heap/heap.h"
+#include "core/heap/options.h"
 #include "core/heap/records.h"
 #include "core/heap/scavenge.h"
 #include "core/sys/thread.h"
@@ -205,6 +206,20 @@ static struct mh_cache *first_cache(void) {
     return cache;
 }
 
+// A thread's first objects come from the side caches: in a program with
+// thousands of threads most of them wait after a few, and a cache with its
+// spans takes five pages (docs/decisions/0007-first-objects.md). The first
+// thread of all has a cache at once.
+static bool may_wait(void) {
+    static MH_THREAD_LOCAL uint32_t asked;
+    if (asked >= mh_option(MH_OPTION_FIRST_OBJECTS) ||
+        MH_LOAD_RELAXED(&mh_caches.count) == 1) {
+        return false;
+    }
+    asked++;
+    return true;
+}
+
 // Takes caches of destroyed heaps out of the thread's chain.
 static void drop_orphans(struct mh_cache *first) {
     struct mh_cache **link = &first->next_thread;
@@ -225,7 +240,7 @@ struct mh_cache *mh_cache_of_thread(struct mheap *heap) {
         return NULL;
     }
     if (first == &mh_cache_none) {
-        first = first_cache();
+        first = may_wait() ? NULL : first_cache();
     }
     if (first == NULL || first->heap == heap) {
         return first;

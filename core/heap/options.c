@@ -25,7 +25,7 @@ static const struct word scavenger_words[] = {
 
 struct option {
     const char *variable;
-    const struct word *words; // NULL: a size in bytes
+    const struct word *words; // NULL: a number
     uint64_t least, most;
 };
 
@@ -43,6 +43,7 @@ static const struct option options[MH_NOPTIONS] = {
     [MH_OPTION_CACHE_TOTAL] = {"MHEAP_CACHE_TOTAL", NULL, 0, UINT64_MAX},
     [MH_OPTION_SCAVENGER] = {"MHEAP_SCAVENGER", scavenger_words, 0,
                              MH_SCAV_THREAD},
+    [MH_OPTION_FIRST_OBJECTS] = {"MHEAP_FIRST_OBJECTS", NULL, 0, 1 << 20},
 };
 
 static uint64_t values[MH_NOPTIONS] = {
@@ -50,6 +51,7 @@ static uint64_t values[MH_NOPTIONS] = {
     [MH_OPTION_CACHE_BYTES] = 16 << 10,
     [MH_OPTION_CACHE_TOTAL] = 64 << 20,
     [MH_OPTION_SCAVENGER] = MH_SCAV_CALLS,
+    [MH_OPTION_FIRST_OBJECTS] = 16,
 };
 
 static bool set_in_code[MH_NOPTIONS];
@@ -81,7 +83,7 @@ void mh_option_prefer(enum mh_option option, uint64_t value) {
     }
 }
 
-// Bytes, with K, M or G behind the digits for powers of 1,024.
+// A number, with K, M or G behind the digits for powers of 1,024.
 static bool parse_size(const char *text, uint64_t *value_out) {
     uint64_t value = 0;
     const char *at = text;

@@ -11,10 +11,11 @@
 
 // In the order of enum mheap_option of the public header.
 enum mh_option {
-    MH_OPTION_BAD_FREE,    // enum mh_on_bad_free
-    MH_OPTION_CACHE_BYTES, // bytes of one class in one cache
-    MH_OPTION_CACHE_TOTAL, // bytes in all caches
-    MH_OPTION_SCAVENGER,   // enum mh_scav_mode
+    MH_OPTION_BAD_FREE,      // enum mh_on_bad_free
+    MH_OPTION_CACHE_BYTES,   // bytes of one class in one cache
+    MH_OPTION_CACHE_TOTAL,   // bytes in all caches
+    MH_OPTION_SCAVENGER,     // enum mh_scav_mode
+    MH_OPTION_FIRST_OBJECTS, // a thread gets before it has a cache
     MH_NOPTIONS,
 };
 

@@ -76,7 +76,8 @@ MHEAP_API int mheap_posix_memalign(void **out, size_t align, size_t size);
 MHEAP_API size_t mheap_usable_size(const void *p);
 
 // mheap_good_size is what an allocation of size really takes, so that a caller
-// may ask for all of it. SIZE_MAX where nothing can serve size.
+// may ask for all of it; a thread's first objects may take more. SIZE_MAX where
+// nothing can serve size.
 MHEAP_API size_t mheap_good_size(size_t size);
 
 // Heaps --------------------------------------------------------------------
@@ -172,10 +173,11 @@ MHEAP_API const char *mheap_bad_free_name(enum mheap_bad_free_kind kind);
 // (ignored where the process runs with more rights than its caller).
 // docs/tuning.md is the table of names, units and defaults.
 enum mheap_option {
-    MHEAP_OPTION_BAD_FREE,    // enum mheap_on_bad_free
-    MHEAP_OPTION_CACHE_BYTES, // most bytes of one class in one thread's cache
-    MHEAP_OPTION_CACHE_TOTAL, // most bytes all caches may hold together
-    MHEAP_OPTION_SCAVENGER,   // enum mheap_scavenger
+    MHEAP_OPTION_BAD_FREE,      // enum mheap_on_bad_free
+    MHEAP_OPTION_CACHE_BYTES,   // most bytes of one class in one thread's cache
+    MHEAP_OPTION_CACHE_TOTAL,   // most bytes all caches may hold together
+    MHEAP_OPTION_SCAVENGER,     // enum mheap_scavenger
+    MHEAP_OPTION_FIRST_OBJECTS, // that a thread gets before it has a cache
     MHEAP_NOPTIONS,
 };
 

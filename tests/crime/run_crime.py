@@ -5,7 +5,8 @@ usage: run_crime.py PROGRAM [--preload LIBRARY]
 
 By default mheap must say `mheap: fatal: bad free: WHAT: address 0x...` as its
 first line and abort. With MHEAP_BAD_FREE=count it must count and say nothing,
-with MHEAP_BAD_FREE=warn say and go on, with a handler call that and say nothing.
+also where every thread has a cache from its first object on, with
+MHEAP_BAD_FREE=warn say and go on, with a handler call that and say nothing.
 The program itself checks the counts; what it may expect, it prints.
 """
 
@@ -33,9 +34,10 @@ class Crime:
                                capture_output=True, text=True)
         return shown.stdout.splitlines()
 
-    def run(self, action, *arguments):
+    def run(self, action, *arguments, **variables):
         env = {k: v for k, v in os.environ.items()
                if not k.startswith("MHEAP_") and k != "LD_PRELOAD"}
+        env.update(variables)
         if action:
             env["MHEAP_BAD_FREE"] = action
         if self.preload:
@@ -63,8 +65,8 @@ class Crime:
         self.want("default", self.line("fatal").match(first),
                   f"first line is no {self.what}", done)
 
-    def goes_on(self, case, severity, action, *arguments):
-        done = self.run(action, *arguments)
+    def goes_on(self, case, severity, action, *arguments, **variables):
+        done = self.run(action, *arguments, **variables)
         self.want(case, done.returncode == 0 and done.stdout == "judged\n",
                   "misjudged", done)
         said = [line for line in done.stderr.splitlines()
@@ -85,6 +87,7 @@ def main():
     crime = Crime(args.program, args.preload)
     crime.aborts()
     crime.goes_on("count", None, "count")
+    crime.goes_on("caches", None, "count", MHEAP_FIRST_OBJECTS="0")
     crime.goes_on("warn", "warning", "warn")
     crime.goes_on("handler", None, None, "handler")
     for fault in crime.faults:

@@ -50,6 +50,12 @@ mheap_program_both(thread_exit thread_exit_test.c)
 mheap_program_both(thread_local thread_local_test.cc)
 mheap_program_both(early early_test.c)
 mheap_program_both(going_home going_home_test.c)
+mheap_program_both(parked parked_test.c)
+# Threads that make few objects, with a cache from the first on.
+foreach(name fork_storm thread_exit thread_local)
+    mheap_program_test(${name}.caches "${CMAKE_COMMAND}" -E env
+        MHEAP_FIRST_OBJECTS=0 $<TARGET_FILE:${name}_linked>)
+endforeach()
 mheap_program_test(going_home.off "${CMAKE_COMMAND}" -E env MHEAP_SCAVENGER=off
     $<TARGET_FILE:going_home_linked> off)
 

@@ -52,6 +52,7 @@ static bool is_free_in_span(void *p) {
 
 static void begin(void) {
     size_class = mh_size_class(SIZE);
+    mheap_option_set(MHEAP_OPTION_FIRST_OBJECTS, 0); // caches at once
     ck_assert_ptr_nonnull(mh_cache_of_thread(mh_heap_default()));
 }
 

@@ -37,6 +37,7 @@ static MH_NORETURN void *help(void *arg) {
 
 static void run_helper(void (*act)(void)) {
     pthread_t thread;
+    mheap_option_set(MHEAP_OPTION_FIRST_OBJECTS, 0); // it has a cache at once
     helper_does = act;
     ck_assert_int_eq(pthread_barrier_init(&stopped, NULL, 2), 0);
     ck_assert_int_eq(pthread_create(&thread, NULL, help, NULL), 0);

@@ -56,6 +56,7 @@ static void forget_environment(void) {
     unsetenv("MHEAP_BAD_FREE");
     unsetenv("MHEAP_CACHE_BYTES");
     unsetenv("MHEAP_CACHE_TOTAL");
+    unsetenv("MHEAP_FIRST_OBJECTS");
 }
 
 START_TEST(without_a_word_the_defaults_hold) {
@@ -64,6 +65,7 @@ START_TEST(without_a_word_the_defaults_hold) {
     ck_assert_uint_eq(mh_option(MH_OPTION_BAD_FREE), MHEAP_ON_BAD_FREE_ABORT);
     ck_assert_uint_eq(mh_option(MH_OPTION_CACHE_BYTES), 16 << 10);
     ck_assert_uint_eq(mh_option(MH_OPTION_CACHE_TOTAL), 64 << 20);
+    ck_assert_uint_eq(mh_option(MH_OPTION_FIRST_OBJECTS), 16);
 }
 END_TEST
 
@@ -117,6 +119,11 @@ START_TEST(sizes_out_of_range_are_not_understood) {
     assert_not_understood("MHEAP_CACHE_BYTES", MH_OPTION_CACHE_BYTES,
                           "1048577");
     assert_not_understood("MHEAP_CACHE_BYTES", MH_OPTION_CACHE_BYTES, "1G");
+    forget_environment();
+    read_with("MHEAP_FIRST_OBJECTS", "1048576");
+    ck_assert_uint_eq(mh_option(MH_OPTION_FIRST_OBJECTS), 1 << 20);
+    assert_not_understood("MHEAP_FIRST_OBJECTS", MH_OPTION_FIRST_OBJECTS,
+                          "1048577");
 }
 END_TEST
 

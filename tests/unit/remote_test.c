@@ -66,6 +66,7 @@ static void check_books(void) {
 
 static void begin(void) {
     size_class = mh_size_class(SIZE);
+    mheap_option_set(MHEAP_OPTION_FIRST_OBJECTS, 0); // caches at once
     mh_actor_do(&other, get_all, NULL);
     ck_assert_ptr_nonnull(mh_cache_of_thread(mheap_default()));
     mheap_option_set(MHEAP_OPTION_BAD_FREE, MHEAP_ON_BAD_FREE_COUNT);

@@ -244,6 +244,7 @@ static void get_one(void *arg) {
 START_TEST(caches_are_those_of_threads_that_live) {
     struct mh_actor actor = {.running = false};
     void *theirs = NULL;
+    mheap_option_set(MHEAP_OPTION_FIRST_OBJECTS, 0);
     fill(1, 48);
     ck_assert_uint_eq(all().caches, 1);
     mh_actor_do(&actor, get_one, &theirs);
