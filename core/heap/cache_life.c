@@ -234,8 +234,10 @@ static void drop_orphans(struct mh_cache *first) {
     }
 }
 
-struct mh_cache *mh_cache_of_thread(struct mheap *heap) {
-    struct mh_cache *first = mh_tls_get();
+// Not inlined: every refill asks for the cache, and would save registers for
+// this.
+static MH_NOINLINE struct mh_cache *find_cache(struct mheap *heap,
+                                               struct mh_cache *first) {
     if (first == &mh_cache_dead) {
         return NULL;
     }
@@ -259,6 +261,11 @@ struct mh_cache *mh_cache_of_thread(struct mheap *heap) {
         first->next_thread = cache;
     }
     return cache;
+}
+
+struct mh_cache *mh_cache_of_thread(struct mheap *heap) {
+    struct mh_cache *first = mh_tls_get();
+    return MH_LIKELY(first->heap == heap) ? first : find_cache(heap, first);
 }
 
 struct mh_cache *mh_cache_of_owner(uint32_t owner) {
