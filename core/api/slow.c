@@ -13,8 +13,11 @@
 #include "core/heap/scavenge.h"
 
 unsigned mh_side_class(size_t size, size_t align) {
-    return mh_size_class_aligned(size,
-                                 align < MH_CACHE_LINE ? MH_CACHE_LINE : align);
+    size_t least = align < MH_CACHE_LINE ? MH_CACHE_LINE : align;
+    if (size > least && size <= MH_CLASS_STEP_LIMIT) {
+        size = (size_t)1 << (mh_log2(size - 1) + 1);
+    }
+    return mh_size_class_aligned(size, least);
 }
 
 // Takes a slot from a heap's side cache, for threads without a cache.

@@ -20,8 +20,10 @@ void *mh_alloc(struct mheap *heap, size_t size, size_t align, bool *zero_out);
 void *mh_alloc_growing(struct mheap *heap, size_t size);
 
 // mh_side_class is the class that serves a size, and an alignment, for threads
-// without a cache: the objects beside it are other threads', so that each has
-// its cache lines to itself. The size is one that has a class.
+// without a cache. The objects beside it are other threads', so that each has
+// its cache lines to itself; and there are few, so that a power of two serves
+// up to 1 KiB: spans of few classes are begun for them. The size is one that
+// has a class.
 unsigned mh_side_class(size_t size, size_t align);
 
 // A live object and its span.

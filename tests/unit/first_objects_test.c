@@ -139,7 +139,21 @@ START_TEST(every_object_has_its_cache_lines_to_itself) {
             ck_assert_uint_ge(mheap_usable_size(wish.objects[at]), sizes[i]);
         }
         mh_actor_do(&actor, drop, &wish);
+        mh_actor_end(&actor);
     }
+}
+END_TEST
+
+// Each span that is begun is another page or two.
+START_TEST(objects_of_all_sizes_begin_few_spans) {
+    struct mh_actor actor = {.running = false};
+    for (size_t size = 0; size <= 1024; size += 64) {
+        struct wish wish = {.size = size, .n = 1};
+        mh_actor_do(&actor, make, &wish);
+        mh_actor_end(&actor);
+    }
+    ck_assert_uint_le(stats().spans, 1 + 5);
+    check_books();
 }
 END_TEST
 
@@ -152,6 +166,7 @@ START_TEST(alignment_is_kept) {
             ck_assert_uint_eq((uintptr_t)wish.objects[at] % align, 0);
             mheap_free_aligned_sized(wish.objects[at], align, 24);
         }
+        mh_actor_end(&actor);
     }
     ck_assert_uint_eq(stats().bad_frees_total, 0);
 }
@@ -280,6 +295,7 @@ int main(void) {
     tcase_add_test(others, the_option_says_how_many_they_are);
     tcase_add_test(others, threads_with_few_objects_share_spans);
     tcase_add_test(others, every_object_has_its_cache_lines_to_itself);
+    tcase_add_test(others, objects_of_all_sizes_begin_few_spans);
     tcase_add_test(others, alignment_is_kept);
     tcase_add_test(others, the_size_they_were_asked_for_is_known_good);
     tcase_add_test(others, a_wrong_size_is_caught);
