@@ -81,6 +81,7 @@ struct mh_cache {
     uint64_t limit_bytes; // (o) bytes its limits allow it to hold
     uint32_t calls;       // (o) times its thread has entered, modulo 2^32
     uint32_t busy;        // (o) 1 between entering and leaving
+    uint32_t first_spans; // (o) made since a thread had it, up to a few
 
     struct mheap *heap;           // (c) while not free
     struct mh_cache *next_thread; // (o) this thread's caches of other heaps

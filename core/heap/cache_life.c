@@ -79,6 +79,7 @@ static struct mh_cache *make_record_locked(void) {
 // New bins are small: a thread that frees a few objects of a class need not
 // keep sixty-four.
 static void reset_bins(struct mh_cache *cache) {
+    cache->first_spans = 0;
     for (unsigned i = 0; i < MH_NCLASSES; i++) {
         void **bottom = mh_bin_bottom(cache, i);
         size_t first = mh_classes[i].cache_slots / 8;

@@ -319,13 +319,24 @@ static uintptr_t heap_pages(struct mheap *heap, size_t npages) {
 }
 
 // A run of more pages than this goes straight to the page allocator: it serves
-// many slots, and would use the 64 pages of a page cache up at once.
-enum { PAGE_CACHE_RUN = 4 };
+// many slots, and would use the 64 pages of a page cache up at once. So do a
+// cache's first spans: blocks of 64 pages for threads that use two of them
+// would lie half a MiB apart, each in a huge page of its own, and the words of
+// each in another page.
+enum { PAGE_CACHE_RUN = 4, FIRST_SPANS = 4 };
+
+static bool wants_page_cache(struct mh_cache *cache, size_t npages) {
+    if (cache->first_spans < FIRST_SPANS) {
+        cache->first_spans++;
+        return false;
+    }
+    return npages <= PAGE_CACHE_RUN;
+}
 
 struct mh_span *mh_heap_new_span(struct mheap *heap, unsigned size_class,
                                  struct mh_cache *cache) {
     const struct mh_class_info *info = &mh_classes[size_class];
-    uintptr_t base = info->npages <= PAGE_CACHE_RUN
+    uintptr_t base = wants_page_cache(cache, info->npages)
                          ? cached_pages(heap, cache, info->npages)
                          : 0;
     if (base == 0) {

@@ -330,6 +330,40 @@ START_TEST(many_threads_at_once_have_caches_of_their_own) {
 }
 END_TEST
 
+static void get_in_actor(void *arg) {
+    *(void **)arg = mheap_malloc(SIZE);
+}
+
+static void get_of_many_classes(void *arg) {
+    (void)arg;
+    for (size_t size = 16; size <= 256; size += 16) {
+        ck_assert_ptr_nonnull(mheap_malloc(size));
+    }
+    ck_assert_uint_ne(mh_tls_get()->pages.base, 0);
+}
+
+// What a thread with one object touches is near to what the others do: of the
+// heap, and of the words beside it.
+START_TEST(threads_with_few_spans_lie_close_together) {
+    struct mh_actor actors[40] = {{0}};
+    uintptr_t lowest = UINTPTR_MAX, highest = 0;
+    for (int i = 0; i < 40; i++) {
+        void *p = NULL;
+        mh_actor_do(&actors[i], get_in_actor, &p);
+        lowest = (uintptr_t)p < lowest ? (uintptr_t)p : lowest;
+        highest = (uintptr_t)p > highest ? (uintptr_t)p : highest;
+    }
+    uintptr_t span = (uintptr_t)mh_classes[size_class].npages << MH_PAGE_SHIFT;
+    ck_assert_uint_lt(highest - lowest, 40 * span);
+    // Another one with many spans takes its pages without the heap's lock.
+    mh_actor_do(&actors[0], get_of_many_classes, NULL);
+    check_books();
+    for (int i = 0; i < 40; i++) {
+        mh_actor_end(&actors[i]);
+    }
+}
+END_TEST
+
 static pthread_key_t key;
 static unsigned rounds, rounds_past;
 static void *left_over;
@@ -463,6 +497,7 @@ int main(void) {
     tcase_add_test(life, what_a_thread_left_is_used_by_the_next);
     tcase_add_test(life, numbers_of_caches_are_used_again);
     tcase_add_test(life, many_threads_at_once_have_caches_of_their_own);
+    tcase_add_test(life, threads_with_few_spans_lie_close_together);
     tcase_add_test(life,
                    a_thread_past_its_destructors_is_served_by_the_side_cache);
     tcase_add_test(life, every_heap_has_a_cache_of_this_thread);

@@ -235,7 +235,9 @@ static struct mh_cache *others_cache;
 
 static void use_a_page_cache(void *arg) {
     (void)arg;
-    mheap_free(mheap_malloc(64));
+    for (size_t size = 16; size <= 128; size += 16) { // not for the first spans
+        mheap_free(mheap_malloc(size));
+    }
     others_cache = mh_tls_get();
 }
 
