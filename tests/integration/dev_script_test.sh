@@ -320,6 +320,16 @@ it_works_from_anywhere_and_through_a_link() {
     [[ -e $work/tree/build/release/build.log ]] || fail "built elsewhere"
 }
 
+bench_builds_the_library_with_and_without_its_checks() {
+    built_machine
+    dev_fed bench --quick pairs
+    expect_status 0
+    expect "$(calls)" "*cmake -S . --preset release -DMHEAP_BUILD_BENCH=ON
+cmake --build build/release *cmake -S . --preset release-unchecked
+cmake --build build/release-unchecked *
+python3 bench/run.py --build build/release --quick pairs"
+}
+
 a_failing_build_shows_its_log() {
     built_machine
     stand_in cmake <<<'echo "lock.c:7: error: no such lock"; exit 1'
