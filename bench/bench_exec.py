@@ -1,84 +1,15 @@
-"""Finds allocators and programs, runs one under the other, and proves that the
-allocator meant is the allocator measured."""
+"""Runs a program under an allocator, and proves that the allocator meant is
+the allocator measured."""
 
-import glob
 import json
 import os
 import re
 import subprocess
 import tempfile
-from dataclasses import dataclass
 
-NOT_RUN = "not run: give a path"
-
-# Debian's peers. A pattern may match several versions; the first of the sorted
-# matches is the name the package promises.
-PEERS = (
-    ("mimalloc", "libmimalloc2.0", "/usr/lib/*/libmimalloc.so.2*"),
-    ("jemalloc", "libjemalloc2", "/usr/lib/*/libjemalloc.so.2"),
-    ("tcmalloc", "libtcmalloc-minimal4",
-     "/usr/lib/*/libtcmalloc_minimal.so.4"),
-)
-
-# Allocators that belong in the comparison but not in Debian: named in every
-# table, run when given by --with NAME=PATH.
-RESERVED = ("mimalloc-v3", "snmalloc", "rpmalloc", "mheap-unchecked")
+from bench_allocators import Allocator, PreloadError, RunError, environment
 
 SERVED = ("malloc", "calloc", "realloc", "free")
-
-
-class PreloadError(Exception):
-    """The library that served malloc is not the one under test."""
-
-
-class RunError(Exception):
-    """A program failed; it has no number, but others may."""
-
-
-@dataclass(frozen=True)
-class Allocator:
-    name: str
-    path: str = ""     # shared library to preload; empty for the C library
-    missing: str = ""  # why it cannot be run; empty when it can
-
-    @property
-    def usable(self):
-        return not self.missing
-
-
-def find_peer(name, package, pattern):
-    # Debug variants sort behind and are never wanted.
-    matches = sorted(p for p in glob.glob(pattern) if "debug" not in p)
-    if not matches:
-        return Allocator(name, missing=f"{NOT_RUN} (Debian: {package})")
-    return Allocator(name, matches[0])
-
-
-def find_allocators(build, given):
-    """All allocators in table order. `given` maps names to paths and may
-    replace any of the known ones."""
-    library = os.path.join(build, "lib", "libmheap_malloc.so")
-    found = {}
-    missing = "" if os.path.exists(library) else f"not built: {library}"
-    found["mheap"] = Allocator("mheap", library, missing)
-    found["glibc"] = Allocator("glibc")
-    for name, package, pattern in PEERS:
-        found[name] = find_peer(name, package, pattern)
-    for name in RESERVED:
-        found[name] = Allocator(name, missing=NOT_RUN)
-    for name, path in given.items():
-        if not os.path.isfile(path):
-            raise PreloadError(f"--with {name}={path}: no such file")
-        found[name] = Allocator(name, os.path.abspath(path))
-    return found
-
-
-def environment(allocator):
-    """A bare environment: no tuning variable of any allocator leaks in."""
-    env = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C"}
-    if allocator.path:
-        env["LD_PRELOAD"] = os.path.realpath(allocator.path)
-    return env
 
 
 def verify_preload(allocator, line, others):
@@ -105,7 +36,7 @@ def verify_preload(allocator, line, others):
                            f"{', '.join(sorted(intruders))}")
 
 
-def _call(command, env, timeout):
+def call(command, env, timeout):
     try:
         done = subprocess.run(command, env=env, capture_output=True,
                               text=True, errors="replace", timeout=timeout,
@@ -114,13 +45,17 @@ def _call(command, env, timeout):
         raise RunError(f"no end after {timeout} s") from None
     except OSError as error:
         raise RunError(str(error)) from None
-    # The loader only warns when it ignores a preload.
-    if "cannot be preloaded" in done.stderr:
-        raise PreloadError(done.stderr.strip().splitlines()[0])
+    refuse_ignored_preload(done.stderr)
     return done
 
 
-def _say_failure(code, stderr):
+def refuse_ignored_preload(stderr):
+    # The loader only warns when it ignores a preload.
+    if "cannot be preloaded" in stderr:
+        raise PreloadError(stderr.strip().splitlines()[0])
+
+
+def say_failure(code, stderr):
     how = f"signal {-code}" if code < 0 else f"exit {code}"
     last = stderr.strip().splitlines()[-1:] or [""]
     return f"{how} {last[0]}".strip()
@@ -128,9 +63,14 @@ def _say_failure(code, stderr):
 
 def run_program(allocator, program, arguments, others, timeout=300):
     """Runs one of bench/*.c under the allocator and returns its line."""
-    done = _call([program, *arguments], environment(allocator), timeout)
+    done = call([program, *arguments], environment(allocator), timeout)
+    return proven_line(allocator, done, others)
+
+
+def proven_line(allocator, done, others):
+    """The one line a program of ours printed, once its word is believed."""
     if done.returncode != 0:
-        raise RunError(_say_failure(done.returncode, done.stderr))
+        raise RunError(say_failure(done.returncode, done.stderr))
     lines = done.stdout.splitlines()
     if len(lines) != 1:
         raise RunError(f"{len(lines)} lines on standard output, not one")
@@ -139,76 +79,42 @@ def run_program(allocator, program, arguments, others, timeout=300):
     return line
 
 
-def find_below(root, name, executable):
-    """The path of a file called name below root, nearest first, or None."""
-    for folder, folders, files in os.walk(root):
-        folders.sort()
-        path = os.path.join(folder, name)
-        if name in files and os.access(path, os.X_OK) == executable:
-            return os.path.abspath(path)
-    return None
-
-
-def suite_command(root, job):
-    """The command of a public program, or None when it is not below root.
-    An argument "@file" is a file that comes with the suite."""
-    program = root and find_below(root, job.program, True)
-    if not program:
-        return None
-    command = [program]
-    for arg in job.args:
-        if arg.startswith("@"):
-            arg = find_below(root, arg[1:], False)
-            if arg is None:
-                return None
-        command.append(arg)
-    return command
+def traced_libraries(library, command):
+    """What the loader would load, in its order, without running the program:
+    a program of somebody else prints no line that would prove the preload."""
+    env = dict(environment(Allocator("traced", library)),
+               LD_TRACE_LOADED_OBJECTS="1")
+    return re.findall(r"(/\S+)", call(command[:1], env, 60).stdout)
 
 
 def verify_traced(allocator, command):
-    """Asks the loader what it would load, without running the program: a
-    program of somebody else prints no line that would prove the preload."""
     if not allocator.path:
         return
-    env = dict(environment(allocator), LD_TRACE_LOADED_OBJECTS="1")
-    done = _call(command[:1], env, 60)
     wanted = os.path.realpath(allocator.path)
-    names = re.findall(r"(/\S+)", done.stdout)
-    if wanted not in {os.path.realpath(name) for name in names}:
+    names = traced_libraries(allocator.path, command)
+    # The first to have a malloc serves it, and others may have one too.
+    if not names or os.path.realpath(names[0]) != wanted:
         raise PreloadError(f"{allocator.name}: {command[0]} does not load "
-                           f"{wanted}")
+                           f"{wanted} before all else")
 
 
-def suite_metrics(job, line, output):
-    """Adds time per operation to the line of a fixed-time program."""
-    metrics = {}
-    if job.rate:
-        match = re.search(job.rate, output)
-        if match is None:
-            raise RunError(f"{job.program} printed no rate")
-        ops = float(match.group(1)) * job.rate_unit * job.run_seconds
-        if ops <= 0:
-            raise RunError(f"{job.program} did nothing")
-        metrics["op_ns"] = line["cpu_s"] * 1e9 / ops
-    return dict(line, metrics=metrics)
-
-
-def run_suite(allocator, launcher, job, command, timeout=600):
-    """Runs a public program under the allocator by way of bench_under."""
+def run_under(allocator, launcher, command, timeout=600):
+    """Runs a program of somebody else by way of bench_under and returns its
+    line and what it printed."""
     verify_traced(allocator, command)
     library = os.path.realpath(allocator.path) if allocator.path else "-"
+    env = environment(Allocator("none"))
     with tempfile.TemporaryDirectory() as folder:
         report = os.path.join(folder, "report.json")
-        bare = environment(Allocator("none"))
-        done = _call([launcher, report, library, *command], bare, timeout)
+        done = call([launcher, report, library, *command], env, timeout)
         if done.returncode != 0:
-            raise RunError(_say_failure(done.returncode, done.stderr))
+            raise RunError(say_failure(done.returncode, done.stderr))
         with open(report, encoding="utf-8") as file:
             line = json.load(file)
     if line["signal"] or line["exit"]:
         code = -line["signal"] if line["signal"] else line["exit"]
-        raise RunError(_say_failure(code, done.stderr))
-    return suite_metrics(job, line, done.stdout + done.stderr)
+        raise RunError(say_failure(code, done.stderr))
+    return line, done.stdout + done.stderr
 
 
 def public_line(line):

@@ -45,6 +45,13 @@ def ratio(mine, theirs):
     return mine.median / theirs.median
 
 
+def ratio_of_minima(mine, theirs):
+    """mine / theirs by the best run of each; None as in ratio."""
+    if mine is None or theirs is None or theirs.minimum == 0:
+        return None
+    return mine.minimum / theirs.minimum
+
+
 def geometric_mean(values):
     """The geometric mean of positive ratios; None when there are none."""
     positive = [value for value in values if value is not None and value > 0]

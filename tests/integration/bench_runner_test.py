@@ -20,14 +20,19 @@ import unittest
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 BENCH = os.path.join(ROOT, "bench")
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, BENCH)
 
+import bench_allocators
 import bench_exec
+import bench_jobs
 import bench_machine
 import bench_report
+import bench_session
 import bench_stats
 import run
-from bench_rows import JOBS, SUITE
+from bench_fixture import measured, session
+from bench_rows import JOBS
 
 FLAGS = ["-std=c11", "-O1", "-D_GNU_SOURCE", "-fno-builtin-malloc",
          "-fno-builtin-free", "-fno-builtin-calloc", "-fno-builtin-realloc"]
@@ -118,22 +123,6 @@ def summary(*values):
     return bench_stats.summarize(list(values))
 
 
-def session(rows, allocators=("mheap", "glibc", "mimalloc")):
-    machine = {"cpu": "Some CPU 1", "cores": 2, "memory_gib": 4,
-               "kernel": "Linux 6", "system": "Debian", "libc": "glibc 2",
-               "compiler": "cc 1", "page_bytes": 4096, "huge_pages": "never",
-               "load_at_start": 0.1}
-    return {"kind": "session", "date": "2020-01-02", "machine": machine,
-            "reps": 1, "seed": 1, "scale": 1, "reference": "mimalloc",
-            "allocators": list(allocators),
-            "missing": {"snmalloc": bench_exec.NOT_RUN}, "rows": rows}
-
-
-def measured(job, allocator, metrics, peak=1024, cpu=1.0):
-    return {"kind": "run", "job": job, "allocator": allocator, "rep": 0,
-            "result": {"metrics": metrics, "peak_kib": peak, "cpu_s": cpu}}
-
-
 class Arithmetic(unittest.TestCase):
     def test_median_of_odd_and_even_counts_ignores_the_order(self):
         self.assertEqual(bench_stats.median([9, 1, 5]), 5)
@@ -170,33 +159,73 @@ class Options(unittest.TestCase):
                 run.parse_given([bad])
 
     def test_a_program_is_chosen_with_or_without_its_prefix(self):
-        own, suite = run.choose_jobs(["pairs", "larson8"])
-        self.assertEqual({job.program for job in own}, {"bench_pairs"})
-        self.assertEqual([job.name for job in suite], ["larson8"])
-        self.assertEqual(run.choose_jobs([]), (JOBS, SUITE))
+        for word in ("pairs", "bench_pairs"):
+            chosen = bench_jobs.choose([word, "larson8"])
+            self.assertEqual({job.program for job in chosen},
+                             {"bench_pairs", "larson"})
+            self.assertEqual(chosen[-1].name, "larson8")
+        self.assertEqual(bench_jobs.choose([]), bench_jobs.ALL)
         with self.assertRaises(ValueError):
-            run.choose_jobs(["no-such"])
+            bench_jobs.choose(["no-such"])
 
     def test_everybody_goes_first_once(self):
-        firsts = [run.rotated([1, 2, 3], turn)[0] for turn in range(3)]
+        firsts = [bench_session.rotated([1, 2, 3], turn)[0] for turn in range(3)]
         self.assertEqual(sorted(firsts), [1, 2, 3])
-        self.assertEqual(sorted(run.rotated([1, 2, 3], 7)), [1, 2, 3])
+        self.assertEqual(sorted(bench_session.rotated([1, 2, 3], 7)), [1, 2, 3])
 
     def test_an_allocator_that_is_not_there_cannot_be_chosen(self):
-        found = bench_exec.find_allocators("/nonexistent", {})
+        found = bench_allocators.find_allocators("/nonexistent", {})
         with self.assertRaises(ValueError):
-            run.choose_allocators(found, "")  # mheap itself is missing
+            bench_allocators.choose_allocators(found, "")  # mheap itself is missing
         with self.assertRaises(ValueError):
-            run.choose_allocators(found, "glibc,rpmalloc")
-        chosen = run.choose_allocators(found, "glibc")
+            bench_allocators.choose_allocators(found, "glibc,rpmalloc")
+        chosen = bench_allocators.choose_allocators(found, "glibc")
         self.assertEqual([a.name for a in chosen], ["glibc"])
 
     def test_only_a_full_run_is_published(self):
         full = run.parse_arguments([])
         self.assertFalse(run.is_partial(full))
-        for args in (["--quick"], ["pairs"], ["--reps", "3"],
+        for args in (["--quick"], ["pairs"], ["--reps", "6"],
                      ["--allocators", "glibc"], ["--scale", "0.5"]):
             self.assertTrue(run.is_partial(run.parse_arguments(args)), args)
+
+    def test_seven_repetitions_unless_told_otherwise(self):
+        self.assertEqual(run.parse_arguments([]).reps, 7)
+        self.assertEqual(run.parse_arguments(["--quick"]).reps, 2)
+        self.assertEqual(run.parse_arguments(["--reps", "3"]).reps, 3)
+
+    def test_the_newer_mimalloc_is_the_reference_once_it_is_given(self):
+        def chosen(*names):
+            return bench_allocators.choose_reference(
+                [bench_allocators.Allocator(name) for name in names])
+        self.assertEqual(chosen("mheap", "mimalloc"), "mimalloc")
+        self.assertEqual(chosen("mheap", "mimalloc", "mimalloc-v3"),
+                         "mimalloc-v3")
+        self.assertEqual(chosen("mheap", "glibc"), "mimalloc")
+
+    def test_the_build_without_checks_lies_beside_the_build(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for build in ("out", "out-unchecked"):
+                lib = os.path.join(folder, build, "lib")
+                os.makedirs(lib)
+                open(os.path.join(lib, "libmheap_malloc.so"), "w").close()
+            for build in ("out", "out/"):
+                found = bench_allocators.find_allocators(
+                    os.path.join(folder, build), {})
+                paths = [found[name].path
+                         for name in ("mheap", "mheap-unchecked")]
+                self.assertEqual([path.removeprefix(folder).split("/")[1]
+                                  for path in paths],
+                                 ["out", "out-unchecked"])
+            given = os.path.join(folder, "mine.so")
+            open(given, "w").close()
+            found = bench_allocators.find_allocators(
+                os.path.join(folder, "out"), {"mheap-unchecked": given})
+            self.assertEqual(found["mheap-unchecked"].path, given)
+            shutil.rmtree(os.path.join(folder, "out-unchecked"))
+            found = bench_allocators.find_allocators(
+                os.path.join(folder, "out"), {})
+            self.assertIn("not built", found["mheap-unchecked"].missing)
 
     def test_machine_slugs_fit_a_file_name(self):
         self.assertEqual(bench_machine.slug("Intel(R) Xeon(R) CPU @ 2.5GHz"),
@@ -206,9 +235,9 @@ class Options(unittest.TestCase):
 
 class Tables(unittest.TestCase):
     def test_rows_and_jobs_have_names_of_their_own(self):
-        names = [job.name for job in JOBS + SUITE]
+        names = [job.name for job in bench_jobs.ALL]
         self.assertEqual(len(names), len(set(names)))
-        rows = [(m.label, m.family) for job in JOBS + SUITE
+        rows = [(m.label, m.family) for job in bench_jobs.ALL
                 for m in job.all_measures()]
         self.assertEqual(len(rows), len(set(rows)))
 
@@ -221,22 +250,18 @@ class Tables(unittest.TestCase):
                                       {"pair16_ns": value}))
         return bench_report.render(lines)
 
-    def test_a_cell_has_the_median_and_the_ratio_to_the_reference(self):
-        text = self.render_pairs([6, 4, 5], [20], [10])
-        self.assertIn("| **5.00 (0.50)** | 20.0 (2.00) | 10.0 (1.00) |", text)
-        self.assertIn("| mheap | ns | 5.00 | 4.00 | 6.00 | 40% | 3 |", text)
+    def test_a_cell_has_the_median_the_minimum_and_the_spread(self):
+        text = self.render_pairs([6, 4, 5], [20, 30], [10])
+        self.assertIn("| ns | **5.00 (4.00, 40%)** | 25.0 (20.0, 40%) | 10.0 |",
+                      text)
 
-    def test_others_win_only_above_five_percent(self):
-        within = self.render_pairs([10.5], [30], [10])
-        self.assertIn("0 of 1 rows", within)
-        above = self.render_pairs([10.6], [30], [10])
-        self.assertIn("1 of 1 rows", above)
-        self.assertIn("| pair 16 B (pairs) | 10.6 ns | mimalloc | 10.0 ns | "
-                      "1.06 | no |", above)
-
-    def test_overlapping_ranges_are_said_to_overlap(self):
-        text = self.render_pairs([12, 9, 13], [30], [10, 11, 9])
-        self.assertIn("| 1.20 | yes |", text)
+    def test_ratios_are_of_the_medians_and_of_the_minima(self):
+        text = self.render_pairs([6, 4, 5], [20, 30], [10, 8, 12])
+        self.assertIn("| pair 16 B | **0.50 (0.50)** | 2.50 (2.50) | "
+                      "1.00 (1.00) |", text)
+        text = self.render_pairs([6, 2, 5], [20], [10, 8, 12])
+        self.assertIn("| pair 16 B | **0.50 (0.25)** | 2.00 | 1.00 (1.00) |",
+                      text)
 
     def test_what_was_not_given_keeps_its_row_and_says_so(self):
         text = bench_report.render([session(["cfrac"])])

@@ -1,0 +1,83 @@
+"""One comparison: the order of the runs, and the raw lines they leave."""
+
+import datetime
+import sys
+
+import bench_exec
+import bench_jobs
+import bench_machine
+from bench_allocators import RunError
+
+
+def rotated(items, by):
+    """The items in order, starting at another one each time."""
+    by %= len(items)
+    return items[by:] + items[:by]
+
+
+def show_progress(text):
+    """One line that is overwritten; nothing when nobody watches."""
+    if sys.stderr.isatty():
+        print(f"\r{text:<60.60}\r", end="", file=sys.stderr, flush=True)
+
+
+class Session:
+    """What to run, and the lines it has produced."""
+
+    def __init__(self, options, allocators, found, jobs):
+        self.options = options
+        self.allocators = allocators
+        self.paths = tuple(a.path for a in found.values() if a.usable)
+        self.jobs = jobs
+        self.lines = [{
+            "kind": "session",
+            "date": datetime.date.today().isoformat(),
+            "machine": bench_machine.describe(options.build),
+            "reps": options.reps, "seed": options.seed,
+            "scale": options.scale, "reference": options.reference,
+            "allocators": [a.name for a in allocators],
+            "missing": {a.name: a.missing for a in found.values()
+                        if not a.usable},
+            # Rows of other programs are left out when some were named.
+            "rows": [job.name for job in jobs],
+        }]
+        self.failed = False
+
+    def run_one(self, job, run, allocator, rep):
+        line = {"job": job.name, "allocator": allocator.name, "rep": rep}
+        try:
+            result = run(allocator, rep)
+            line.update(kind="run", result=bench_exec.public_line(result))
+        except RunError as error:
+            line.update(kind="failure", what=str(error))
+            self.failed = True
+            print(f"bench: {job.name} under {allocator.name}: {error}",
+                  file=sys.stderr)
+        self.lines.append(line)
+
+    def plan(self):
+        """[(job, function that runs it)]; those without one leave a line."""
+        context = bench_jobs.Context(
+            self.options.build, self.options.suite, self.options.seed,
+            self.options.scale, self.paths)
+        plans = []
+        for job in self.jobs:
+            run = bench_jobs.plan(job, context)
+            if callable(run):
+                plans.append((job, run))
+            else:
+                self.lines.append(
+                    {"kind": "skipped", "job": job.name, "what": run})
+        return plans
+
+    def run(self):
+        """Every job under every allocator, once per repetition. Neighbours in
+        time are the same program under different allocators, and who goes
+        first changes each time, so that drift hits all alike."""
+        plans = self.plan()
+        for rep in range(self.options.reps):
+            for turn, (job, run) in enumerate(plans):
+                show_progress(f"{rep + 1}/{self.options.reps} {job.name}")
+                for allocator in rotated(self.allocators, rep + turn):
+                    self.run_one(job, run, allocator, rep)
+        show_progress("")
