@@ -98,15 +98,21 @@ def verify_traced(allocator, command):
                            f"{wanted} before all else")
 
 
-def run_under(allocator, launcher, command, timeout=600):
+def run_under(allocator, launcher, command, extra=None, drive=None,
+              timeout=600):
     """Runs a program of somebody else by way of bench_under and returns its
-    line and what it printed."""
+    line and what it printed. `extra` joins its environment; `drive` is called
+    while it runs, for a program that waits to be told what to do."""
     verify_traced(allocator, command)
     library = os.path.realpath(allocator.path) if allocator.path else "-"
-    env = environment(Allocator("none"))
+    env = dict(environment(Allocator("none")), **(extra or {}))
     with tempfile.TemporaryDirectory() as folder:
         report = os.path.join(folder, "report.json")
-        done = call([launcher, report, library, *command], env, timeout)
+        started = [launcher, report, library, *command]
+        if drive is None:
+            done = call(started, env, timeout)
+        else:
+            done = call_driven(started, env, timeout, drive)
         if done.returncode != 0:
             raise RunError(say_failure(done.returncode, done.stderr))
         with open(report, encoding="utf-8") as file:
@@ -115,6 +121,28 @@ def run_under(allocator, launcher, command, timeout=600):
         code = -line["signal"] if line["signal"] else line["exit"]
         raise RunError(say_failure(code, done.stderr))
     return line, done.stdout + done.stderr
+
+
+def call_driven(command, env, timeout, drive):
+    """As call, with drive(process) while the program runs. Whatever goes
+    wrong, the program and its children have ended when this returns."""
+    with tempfile.TemporaryFile("w+", errors="replace") as output, \
+            subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL,
+                             stdout=output, stderr=subprocess.STDOUT,
+                             start_new_session=True) as process:
+        try:
+            drive(process)
+            process.wait(timeout)
+        except (OSError, subprocess.SubprocessError) as error:
+            raise RunError(f"{os.path.basename(command[3])}: {error}") \
+                from None
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, 9)
+        output.seek(0)
+        text = output.read()
+    refuse_ignored_preload(text)
+    return subprocess.CompletedProcess(command, process.returncode, "", text)
 
 
 def public_line(line):

@@ -4,10 +4,12 @@ import os
 from dataclasses import dataclass
 
 import bench_exec
+import bench_programs
 import bench_suite
+from bench_programs import PROGRAMS, Program
 from bench_rows import JOBS, SUITE, SuiteJob
 
-ALL = JOBS + SUITE
+ALL = JOBS + SUITE + PROGRAMS
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,7 @@ class Context:
     seed: int
     scale: float
     paths: tuple  # of every allocator that can be preloaded
+    scratch: str  # a folder for what the session makes
 
     def program(self, name):
         return os.path.join(self.build, "bench", name)
@@ -38,13 +41,17 @@ def plan_own(job, context):
 def plan(job, context):
     """A function of an allocator and a repetition that returns a line, or
     words that say why the job cannot be run at all."""
-    if isinstance(job, SuiteJob):
-        return bench_suite.plan(job, context)
+    kinds = ((SuiteJob, bench_suite.plan), (Program, bench_programs.plan))
+    for kind, how in kinds:
+        if isinstance(job, kind):
+            return how(job, context)
     return plan_own(job, context)
 
 
 def names_of(job):
     """What a job answers to on the command line."""
+    if isinstance(job, Program):
+        return {"programs", job.name}
     if isinstance(job, SuiteJob):
         return {job.program, job.name}
     return {job.program, job.program.removeprefix("bench_")}

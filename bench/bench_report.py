@@ -2,6 +2,7 @@
 
 import bench_bars
 import bench_compare
+import bench_programs
 from bench_lines import Report
 from bench_rows import JOBS
 from bench_tables import family_table, figure_table, ratio_table
@@ -55,14 +56,18 @@ def section(report, title, text, rows):
 
 def figure_sections(report):
     own = {job.name for job in JOBS}
+    real = {job.name for job in bench_programs.PROGRAMS}
     ours = [row for row in report.rows if row.job in own]
     public = [row for row in report.rows
-              if row.job not in own]
+              if row.job not in own | real]
     out = section(report, "Time", "CPU time per operation.",
                   [row for row in ours if not row.is_memory])
     out += section(report, "Memory", "Peak resident size of each run, unless "
                    "the row says otherwise.",
                    [row for row in ours if row.is_memory])
+    out += section(report, "Real programs", "CPU time and peak of the whole "
+                   "process, and of those it starts.",
+                   [row for row in report.rows if row.job in real])
     return out + section(report, "Public programs", "CPU time and peak of the "
                          "whole process; of programs that run for a fixed "
                          "time, CPU time per operation.", public)

@@ -2,6 +2,7 @@
 
 import datetime
 import sys
+import tempfile
 
 import bench_exec
 import bench_jobs
@@ -55,11 +56,11 @@ class Session:
                   file=sys.stderr)
         self.lines.append(line)
 
-    def plan(self):
+    def plan(self, scratch):
         """[(job, function that runs it)]; those without one leave a line."""
         context = bench_jobs.Context(
             self.options.build, self.options.suite, self.options.seed,
-            self.options.scale, self.paths)
+            self.options.scale, self.paths, scratch)
         plans = []
         for job in self.jobs:
             run = bench_jobs.plan(job, context)
@@ -74,10 +75,11 @@ class Session:
         """Every job under every allocator, once per repetition. Neighbours in
         time are the same program under different allocators, and who goes
         first changes each time, so that drift hits all alike."""
-        plans = self.plan()
-        for rep in range(self.options.reps):
-            for turn, (job, run) in enumerate(plans):
-                show_progress(f"{rep + 1}/{self.options.reps} {job.name}")
-                for allocator in rotated(self.allocators, rep + turn):
-                    self.run_one(job, run, allocator, rep)
+        with tempfile.TemporaryDirectory(prefix="bench.") as scratch:
+            plans = self.plan(scratch)
+            for rep in range(self.options.reps):
+                for turn, (job, run) in enumerate(plans):
+                    show_progress(f"{rep + 1}/{self.options.reps} {job.name}")
+                    for allocator in rotated(self.allocators, rep + turn):
+                        self.run_one(job, run, allocator, rep)
         show_progress("")

@@ -41,7 +41,8 @@ def parse_arguments(argv):
         "leaves both alone, unless --results or --docs names a place.")
     add = parser.add_argument
     add("programs", nargs="*", metavar="PROGRAM",
-        help="own or public programs to run, by name (default: all)")
+        help="what to run, by name: own and public programs, \"programs\" "
+        "for the real ones (default: all)")
     add("--build", default="build/release", metavar="DIR",
         help="build directory with bench/ and lib/; DIR-unchecked beside it "
         "has the library without checks (default: %(default)s)")

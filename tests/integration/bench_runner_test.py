@@ -168,6 +168,12 @@ class Options(unittest.TestCase):
         with self.assertRaises(ValueError):
             bench_jobs.choose(["no-such"])
 
+    def test_real_programs_are_chosen_together_or_singly(self):
+        every = bench_jobs.choose(["programs"])
+        self.assertEqual(every, bench_jobs.PROGRAMS)
+        self.assertEqual([job.name for job in bench_jobs.choose(["z3"])],
+                         ["z3"])
+
     def test_everybody_goes_first_once(self):
         firsts = [bench_session.rotated([1, 2, 3], turn)[0] for turn in range(3)]
         self.assertEqual(sorted(firsts), [1, 2, 3])

@@ -1,0 +1,224 @@
+#!/usr/bin/env python3
+"""Real programs in the benchmark runner: that they are run as meant, and that
+what cannot be run says so. Stand-ins play the programs;
+those that the other tests need anyway run once for real. Exits 0 or 1."""
+
+import sys
+
+sys.dont_write_bytecode = True
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+import unittest
+from unittest import mock
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from bench_fixture import BENCH, ROOT
+
+import bench_jobs
+import bench_programs
+from bench_allocators import Allocator, RunError
+from bench_programs import PROGRAMS, Program
+
+GLIBC = Allocator("glibc")
+WHOSE = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+int main(void) {
+    Dl_info info;
+    void *volatile object = malloc(1);
+    free(object);
+    dladdr(dlsym(RTLD_DEFAULT, "malloc"), &info);
+    return puts(info.dli_fname) < 0;
+}
+"""
+OWN = """
+#include <stddef.h>
+void *__libc_malloc(size_t size);
+void *malloc(size_t size) { return __libc_malloc(size); }
+"""
+# Listens until it is told to end, and says what it was fed.
+SERVER = """#!/bin/sh
+scratch=$1
+[ -z "$REFUSES" ] || exit 7
+: >"$scratch/socket"
+tries=0
+while [ ! -e "$scratch/ended" ] && [ $tries -lt 600 ]; do
+    sleep 0.05
+    tries=$((tries + 1))
+done
+cat "$scratch/fed"
+rm "$scratch/socket" "$scratch/ended"
+exit "${STATUS:-0}"
+"""
+CLIENT = """#!/bin/sh
+case $2 in
+end) : >"$1/ended" ;;
+fail) exit 3 ;;
+*) cat >"$1/fed" ;;
+esac
+"""
+
+
+class Workshop(unittest.TestCase):
+    """A folder with a built bench_under and whatever a test puts there."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.build = tempfile.mkdtemp(prefix="bench_programs_test.")
+        cls.addClassCleanup(shutil.rmtree, cls.build)
+        for command in (["cmake", "-S", BENCH, "-B", cls.build],
+                        ["cmake", "--build", cls.build, "-j2",
+                         "--target", "bench_under"]):
+            subprocess.run(command, check=True, capture_output=True)
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(dir=self.build)
+        self.bin = os.path.join(self.folder, "bin")
+        self.scratch = os.path.join(self.folder, "scratch")
+        os.mkdir(self.bin)
+        os.mkdir(self.scratch)
+        for name, value in (("PLACES", self.bin + ":/usr/bin:/bin"),
+                            ("HERE", self.folder)):
+            patch = mock.patch.object(bench_programs, name, value)
+            patch.start()
+            self.addCleanup(patch.stop)
+        self.context = bench_jobs.Context(self.build, "", 1, 1.0, (),
+                                          self.scratch)
+
+    def program(self, name, text):
+        path = pathlib.Path(self.bin, name)
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o755)
+        return str(path)
+
+    def compile(self, path, source, *flags):
+        compiler = os.environ.get("CC", "cc").split()
+        subprocess.run([*compiler, "-x", "c", "-", "-x", "none", "-o", path,
+                        *flags], input=source, text=True, check=True)
+
+    def run_job(self, job, allocator=GLIBC):
+        return bench_jobs.plan(job, self.context)(allocator, 0)
+
+
+class RealPrograms(Workshop):
+    def test_what_is_not_installed_names_its_package(self):
+        job = Program("x", "no-such-program", "its-package", ())
+        self.assertEqual(bench_jobs.plan(job, self.context),
+                         "not run: install its-package")
+        self.program("server", SERVER)
+        job = Program("x", "server", "p", (), feed=("no-such-client",),
+                      feed_package="clients")
+        self.assertEqual(bench_jobs.plan(job, self.context),
+                         "not run: install clients")
+
+    def test_time_and_peak_are_those_of_the_program(self):
+        self.compile(os.path.join(self.bin, "eater"), """
+            #include <stdlib.h>
+            #include <string.h>
+            #include <time.h>
+            int main(void) {
+                memset(malloc(50 << 20), 1, 50 << 20);
+                while (clock() < CLOCKS_PER_SEC / 5) { }
+            }""", "-fno-builtin")
+        line = self.run_job(Program("x", "eater", "p", ()))
+        self.assertGreater(line["cpu_s"], 0.19)
+        self.assertLess(line["cpu_s"], 2)
+        self.assertGreater(line["peak_kib"], 50 << 10)
+        self.assertLess(line["peak_kib"], 60 << 10)
+
+    def test_a_run_that_prints_something_else_is_a_failure(self):
+        self.program("teller", "#!/bin/sh\necho the $1 $WORD\n")
+        args, env = ("{scratch}/x",), {"WORD": "end"}
+        self.run_job(Program("x", "teller", "p", args,
+                             f"the {self.scratch}/x end", env))
+        with self.assertRaises(RunError):
+            self.run_job(Program("x", "teller", "p", args, "no end", env))
+        self.program("teller", "#!/bin/sh\necho the end; exit 9\n")
+        with self.assertRaisesRegex(RunError, "exit 9"):
+            self.run_job(Program("x", "teller", "p", (), "the end"))
+
+    def test_its_input_is_made_before_it_runs(self):
+        pathlib.Path(self.folder, "gen.py").write_text("print('made up')\n")
+        self.run_job(Program("x", "cat", "p", ("{scratch}/input",),
+                             "made up", made=("input", "gen.py")))
+
+    def test_the_c_library_serves_programs_that_bring_their_own_malloc(self):
+        library = os.path.join(self.bin, "libown.so")
+        self.compile(library, OWN, "-shared", "-fPIC")
+        whose = os.path.join(self.bin, "whose")
+        self.compile(whose, WHOSE, "-Wl,--no-as-needed", library,
+                     f"-Wl,-rpath,{self.bin}")
+        alone = subprocess.run([whose], capture_output=True, text=True,
+                               check=True)
+        self.assertIn("libown.so", alone.stdout)
+        self.run_job(Program("x", "whose", "p", (), "/libc.so"))
+        other = os.path.join(self.bin, "libother.so")
+        self.compile(other, OWN, "-shared", "-fPIC")
+        self.run_job(Program("x", "whose", "p", (), "libother.so"),
+                     Allocator("other", other))
+
+    def server(self, **changes):
+        self.program("server", SERVER)
+        self.program("client", CLIENT)
+        pathlib.Path(self.folder, "gen.py").write_text("print('a command')\n")
+        parts = {"env": {}, "feed": ("{client}", "{scratch}", "feed"),
+                 "end": ("{client}", "{scratch}", "end")} | changes
+        client = os.path.join(self.bin, "client")
+        for part in ("feed", "end"):
+            parts[part] = tuple(client if word == "{client}" else word
+                                for word in parts[part])
+        return Program("x", "server", "p", ("{scratch}",), "a command",
+                       made=("commands", "gen.py"), **parts)
+
+    def test_a_server_is_fed_and_ended(self):
+        for _ in range(2):  # and leaves nothing that the next would trip over
+            self.run_job(self.server())
+
+    def test_a_server_that_goes_wrong_is_a_failure_and_is_ended(self):
+        cases = ({"env": {"REFUSES": "1"}}, {"env": {"STATUS": "4"}},
+                 {"feed": ("{client}", "{scratch}", "fail")},
+                 {"end": ("{client}", "{scratch}", "fail")})
+        for changes in cases:
+            start = time.monotonic()
+            with self.assertRaises(RunError, msg=changes):
+                self.run_job(self.server(**changes))
+            self.assertLess(time.monotonic() - start, 20, changes)
+            found = subprocess.run(["ps", "-eo", "args"], text=True,
+                                   capture_output=True, check=True).stdout
+            self.assertNotIn(f"{self.bin}/server", found, changes)
+            for name in ("socket", "ended"):
+                pathlib.Path(self.scratch, name).unlink(missing_ok=True)
+
+
+class TheListOfPrograms(Workshop):
+    def test_every_package_is_installed_by_dev_bench(self):
+        dev = pathlib.Path(ROOT, "dev").read_text(encoding="utf-8")
+        packages = dict(re.findall(r'^(\w+_PACKAGES)="([^"]*)"', dev, re.M))
+        names = packages["BENCH_PACKAGES"].replace(
+            "$BUILD_PACKAGES", packages["BUILD_PACKAGES"]).split()
+        for job in PROGRAMS:
+            self.assertIn(job.package, names)
+            if job.feed:
+                self.assertIn(job.feed_package, names)
+
+    def test_those_that_the_tests_install_run_as_they_are(self):
+        with mock.patch.object(bench_programs, "HERE",
+                               os.path.join(BENCH, "programs")):
+            for job in PROGRAMS:
+                if job.name in ("python3", "sqlite3", "perl", "gcc -O2",
+                                "redis-server"):
+                    line = self.run_job(job)
+                    self.assertGreater(line["cpu_s"], 0.1, job.name)
+
+
+if __name__ == "__main__":
+    unittest.main()
