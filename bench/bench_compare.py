@@ -12,7 +12,7 @@ LOSS_MEMORY = 1.10
 CHECKS_LIMIT = 1.03
 # Families whose figures are no CPU time per operation, so that they have a
 # mean of their own and no part in the one over all.
-APART = ("latency",)
+APART = ("instructions", "latency")
 
 
 @dataclass

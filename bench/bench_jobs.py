@@ -3,13 +3,15 @@
 import os
 from dataclasses import dataclass
 
+import bench_callgrind
 import bench_exec
 import bench_programs
 import bench_suite
+from bench_callgrind import COUNTS, CountJob
 from bench_programs import PROGRAMS, Program
 from bench_rows import JOBS, SUITE, SuiteJob
 
-ALL = JOBS + SUITE + PROGRAMS
+ALL = JOBS + SUITE + PROGRAMS + COUNTS
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class Context:
     scale: float
     paths: tuple  # of every allocator that can be preloaded
     scratch: str  # a folder for what the session makes
+    count: bool = True  # instructions too
 
     def program(self, name):
         return os.path.join(self.build, "bench", name)
@@ -41,15 +44,23 @@ def plan_own(job, context):
 def plan(job, context):
     """A function of an allocator and a repetition that returns a line, or
     words that say why the job cannot be run at all."""
-    kinds = ((SuiteJob, bench_suite.plan), (Program, bench_programs.plan))
+    kinds = ((SuiteJob, bench_suite.plan), (Program, bench_programs.plan),
+             (CountJob, bench_callgrind.plan))
     for kind, how in kinds:
         if isinstance(job, kind):
             return how(job, context)
     return plan_own(job, context)
 
 
+def runs_once(job):
+    """Is one run enough, because another would give the same figure?"""
+    return isinstance(job, CountJob)
+
+
 def names_of(job):
     """What a job answers to on the command line."""
+    if isinstance(job, CountJob):
+        return {bench_callgrind.FAMILY, job.name}
     if isinstance(job, Program):
         return {"programs", job.name}
     if isinstance(job, SuiteJob):

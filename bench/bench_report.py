@@ -1,6 +1,7 @@
 """Turns raw benchmark lines into the Markdown of docs/benchmarks.md."""
 
 import bench_bars
+import bench_callgrind
 import bench_compare
 import bench_programs
 from bench_lines import Report
@@ -57,14 +58,18 @@ def section(report, title, text, rows):
 def figure_sections(report):
     own = {job.name for job in JOBS}
     real = {job.name for job in bench_programs.PROGRAMS}
+    counts = {job.name for job in bench_callgrind.COUNTS}
     ours = [row for row in report.rows if row.job in own]
     public = [row for row in report.rows
-              if row.job not in own | real]
+              if row.job not in own | real | counts]
     out = section(report, "Time", "CPU time per operation.",
                   [row for row in ours if not row.is_memory])
     out += section(report, "Memory", "Peak resident size of each run, unless "
                    "the row says otherwise.",
                    [row for row in ours if row.is_memory])
+    out += section(report, "Instructions", "Instructions per operation, the "
+                   "loop around it included, counted once by callgrind.",
+                   [row for row in report.rows if row.job in counts])
     out += section(report, "Real programs", "CPU time and peak of the whole "
                    "process, and of those it starts.",
                    [row for row in report.rows if row.job in real])

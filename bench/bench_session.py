@@ -4,6 +4,7 @@ import datetime
 import sys
 import tempfile
 
+import bench_callgrind
 import bench_exec
 import bench_jobs
 import bench_machine
@@ -50,17 +51,24 @@ class Session:
             result = run(allocator, rep)
             line.update(kind="run", result=bench_exec.public_line(result))
         except RunError as error:
-            line.update(kind="failure", what=str(error))
-            self.failed = True
+            self.note_failure(job, line, error)
             print(f"bench: {job.name} under {allocator.name}: {error}",
                   file=sys.stderr)
         self.lines.append(line)
+
+    def note_failure(self, job, line, error):
+        """An allocator that valgrind cannot start has done nothing wrong."""
+        if isinstance(job, bench_callgrind.CountJob):
+            line.update(kind="skipped", what=bench_callgrind.NOT_UNDER)
+        else:
+            line.update(kind="failure", what=str(error))
+            self.failed = True
 
     def plan(self, scratch):
         """[(job, function that runs it)]; those without one leave a line."""
         context = bench_jobs.Context(
             self.options.build, self.options.suite, self.options.seed,
-            self.options.scale, self.paths, scratch)
+            self.options.scale, self.paths, scratch, self.options.count)
         plans = []
         for job in self.jobs:
             run = bench_jobs.plan(job, context)
@@ -79,6 +87,8 @@ class Session:
             plans = self.plan(scratch)
             for rep in range(self.options.reps):
                 for turn, (job, run) in enumerate(plans):
+                    if rep > 0 and bench_jobs.runs_once(job):
+                        continue
                     show_progress(f"{rep + 1}/{self.options.reps} {job.name}")
                     for allocator in rotated(self.allocators, rep + turn):
                         self.run_one(job, run, allocator, rep)

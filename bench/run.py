@@ -42,7 +42,7 @@ def parse_arguments(argv):
     add = parser.add_argument
     add("programs", nargs="*", metavar="PROGRAM",
         help="what to run, by name: own and public programs, \"programs\" "
-        "for the real ones (default: all)")
+        "for the real ones, \"instructions\" (default: all)")
     add("--build", default="build/release", metavar="DIR",
         help="build directory with bench/ and lib/; DIR-unchecked beside it "
         "has the library without checks (default: %(default)s)")
@@ -59,6 +59,8 @@ def parse_arguments(argv):
         metavar="NAME=PATH", help="another allocator, or another build of one")
     add("--suite", default="", metavar="PATH",
         help="folder with public benchmark programs, built")
+    add("--no-instructions", dest="count", action="store_false",
+        help="do not count instructions under valgrind")
     add("--reference", default="", metavar="NAME",
         help="allocator the ratios are taken to (default: the first that "
         f"runs of {', '.join(bench_allocators.REFERENCES)})")

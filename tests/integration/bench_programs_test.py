@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Real programs in the benchmark runner: that they are run as meant, and that
-what cannot be run says so. Stand-ins play the programs;
+"""Real programs and instruction counts in the benchmark runner: that they are
+run as meant, and that what cannot be run says so. Stand-ins play the programs;
 those that the other tests need anyway run once for real. Exits 0 or 1."""
 
 import sys
 
 sys.dont_write_bytecode = True
 
+import argparse
 import os
 import pathlib
 import re
@@ -21,8 +22,10 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from bench_fixture import BENCH, ROOT
 
+import bench_callgrind
 import bench_jobs
 import bench_programs
+import bench_session
 from bench_allocators import Allocator, RunError
 from bench_programs import PROGRAMS, Program
 
@@ -65,6 +68,26 @@ end) : >"$1/ended" ;;
 fail) exit 3 ;;
 *) cat >"$1/fed" ;;
 esac
+"""
+# Says that it did what it was asked to, and one operation more.
+COUNTED = """#!/bin/sh
+while [ $# -gt 0 ]; do
+    [ "$1" != --ops ] || ops=$2
+    shift
+done
+libc=/lib/libc.so.6
+echo "{\\"ops\\": $((ops + 1)), \\"metrics\\": {},\
+ \\"libraries\\": [\\"$libc\\"], \\"serves\\": {\\"malloc\\": \\"$libc\\", \\"calloc\\": \\"$libc\\",\
+ \\"realloc\\": \\"$libc\\", \\"free\\": \\"$libc\\"}}"
+"""
+# 1000 instructions, and 7 for each operation that is asked for.
+VALGRIND = """#!/bin/sh
+echo run >>"${0%/*}/runs"
+[ ! -e "${0%/*}/refuses" ] || exit 1
+while [ "${1#--}" != "$1" ]; do shift; done
+"$@" || exit 1
+while [ "$1" != --ops ]; do shift; done
+echo "==1== Collected : $((1000 + 7 * $2))" >&2
 """
 
 
@@ -209,6 +232,7 @@ class TheListOfPrograms(Workshop):
             self.assertIn(job.package, names)
             if job.feed:
                 self.assertIn(job.feed_package, names)
+        self.assertIn("valgrind", names)
 
     def test_those_that_the_tests_install_run_as_they_are(self):
         with mock.patch.object(bench_programs, "HERE",
@@ -218,6 +242,66 @@ class TheListOfPrograms(Workshop):
                                 "redis-server"):
                     line = self.run_job(job)
                     self.assertGreater(line["cpu_s"], 0.1, job.name)
+
+
+class Counts(Workshop):
+    def setUp(self):
+        super().setUp()
+        self.program("valgrind", VALGRIND)
+        self.program("counted", COUNTED)
+        path = mock.patch.dict(os.environ, {
+            "PATH": f"{self.bin}:{os.environ['PATH']}"})
+        path.start()
+        self.addCleanup(path.stop)
+        self.job = bench_callgrind.CountJob("counted", "case", "text", 100)
+        os.makedirs(os.path.join(self.folder, "bench"), exist_ok=True)
+        shutil.copy(os.path.join(self.bin, "counted"),
+                    os.path.join(self.folder, "bench"))
+        self.context = bench_jobs.Context(self.folder, "", 1, 1.0, (),
+                                          self.scratch)
+
+    def session(self, **changes):
+        values = {"build": self.folder, "suite": "", "seed": 1, "scale": 1.0,
+                  "reps": 3, "reference": "mimalloc", "count": True} | changes
+        made = bench_session.Session(argparse.Namespace(**values), [GLIBC],
+                                     {"glibc": GLIBC}, (self.job,))
+        made.run()
+        return made
+
+    def test_start_and_end_of_a_program_are_not_in_the_count(self):
+        found = self.run_job(self.job)
+        self.assertEqual(found, {"metrics": {"instructions": 7.0}})
+        self.assertEqual(bench_callgrind.per_operation((500, 10), (900, 30)),
+                         20)
+        with self.assertRaises(RunError):
+            bench_callgrind.per_operation((500, 10), (900, 10))
+
+    def test_they_are_counted_once_however_many_repetitions(self):
+        made = self.session()
+        kinds = [line["kind"] for line in made.lines]
+        self.assertEqual(kinds, ["session", "run"])
+        runs = pathlib.Path(self.bin, "runs").read_text(encoding="utf-8")
+        self.assertEqual(runs.count("run"), 2)
+
+    def test_what_valgrind_cannot_start_is_no_failure(self):
+        self.program("refuses", "")
+        made = self.session()
+        self.assertFalse(made.failed)
+        self.assertEqual(made.lines[1]["kind"], "skipped")
+        self.assertEqual(made.lines[1]["what"], "not run under valgrind")
+        self.assertEqual(made.lines[1]["allocator"], "glibc")
+
+    def test_without_valgrind_or_when_not_wanted_the_row_says_so(self):
+        made = self.session(count=False)
+        self.assertEqual(made.lines[1]["what"], "not run: --no-instructions")
+        os.unlink(os.path.join(self.bin, "valgrind"))
+        with mock.patch.dict(os.environ, {"PATH": self.bin}):
+            self.assertEqual(bench_jobs.plan(self.job, self.context),
+                             "not run: install valgrind")
+
+    def test_silence_of_callgrind_is_not_a_count(self):
+        with self.assertRaises(RunError):
+            bench_callgrind.collected("==1== Events : Ir\n")
 
 
 if __name__ == "__main__":

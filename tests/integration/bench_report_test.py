@@ -113,17 +113,19 @@ class WhatTheChecksCost(unittest.TestCase):
         self.assertIn("| pair 16 B | ns | 20.0 | 10.0 | 2.000 |", text)
         self.assertIn("bar for the mean over all is 1.03", text)
 
-    def test_memory_has_no_part_in_the_mean(self):
-        idle = "bench_settle idle"
-        lines = [session([PAIR, idle], ALL_NAMES)]
+    def test_memory_and_counts_have_no_part_in_the_mean(self):
+        idle, count = "bench_settle idle", "instructions pair16"
+        lines = [session([PAIR, idle, count], ALL_NAMES)]
         for job, key, checked in ((PAIR, "pair16_ns", 11),
-                                  (idle, "idle_rss_kib", 90)):
+                                  (idle, "idle_rss_kib", 90),
+                                  (count, "instructions", 70)):
             lines += everywhere(job, {"mheap": checked, "mheap-unchecked": 10},
                                 key)
         report = Report(lines)
         found = bench_compare.checks_rows(report)
         self.assertAlmostEqual(bench_compare.checks_mean(found), 1.1)
         text = section(render(lines), "What the checks cost")
+        self.assertIn("| instructions | 1 | 7.000 |", text)
         self.assertNotIn("small object", text)
 
     def test_without_that_build_it_is_said_to_be_unknown(self):
@@ -265,12 +267,14 @@ class FromLines(unittest.TestCase):
                 self.assertGreater(len(section(text, title)), 10, title)
 
     def test_why_a_row_was_not_run_is_in_its_place(self):
-        lines = [session(["z3", PAIR]),
+        lines = [session(["z3", "instructions pair16"]),
                  {"kind": "skipped", "job": "z3",
                   "what": "not run: install z3"},
-                 {"kind": "skipped", "job": PAIR,
+                 {"kind": "skipped", "job": "instructions pair16",
                   "allocator": "mimalloc", "what": "not run under valgrind"},
-                 measured(PAIR, "mheap", {"pair16_ns": 68})]
+                 {"kind": "run", "job": "instructions pair16",
+                  "allocator": "mheap", "rep": 0,
+                  "result": {"metrics": {"instructions": 68}}}]
         text = render(lines)
         self.assertIn("| z3 | s | not run: install z3 |  |  |", text)
         self.assertIn("| **68.0** | not run: give a path | "

@@ -168,9 +168,9 @@ class Options(unittest.TestCase):
         with self.assertRaises(ValueError):
             bench_jobs.choose(["no-such"])
 
-    def test_real_programs_are_chosen_together_or_singly(self):
-        every = bench_jobs.choose(["programs"])
-        self.assertEqual(every, bench_jobs.PROGRAMS)
+    def test_real_programs_and_counts_are_chosen_together_or_singly(self):
+        every = bench_jobs.choose(["programs", "instructions"])
+        self.assertEqual(every, bench_jobs.PROGRAMS + bench_jobs.COUNTS)
         self.assertEqual([job.name for job in bench_jobs.choose(["z3"])],
                          ["z3"])
 
