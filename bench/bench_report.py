@@ -78,8 +78,9 @@ def figure_sections(report):
                          "time, CPU time per operation.", public)
 
 
-def render(lines):
-    """The generated part of docs/benchmarks.md, without its markers."""
+def render(lines, plots=()):
+    """The generated part of docs/benchmarks.md, without its markers. `plots`
+    are the files drawn from the same lines, as the document links them."""
     report = Report(lines)
     out = ["## The machine and the run", "", *machine_lines(report), ""]
     out += ["## Bars", "",
@@ -89,6 +90,9 @@ def render(lines):
     out += ["## Summary", "",
             f"Geometric mean of the ratios to {report.reference}; below 1 is "
             "faster or smaller.", "", *family_table(report), ""]
+    for path in plots:
+        name = path.rsplit("/", 1)[-1].removesuffix(".svg")
+        out += [f"![{name}]({path})", ""]
     out += figure_sections(report)
     out += ["## The best of the others", "",
             "mheap beside the best of the other allocators in each row: "

@@ -12,6 +12,7 @@ import os
 import bench_allocators
 import bench_jobs
 import bench_machine
+import bench_plots
 import bench_report
 from bench_allocators import PreloadError
 from bench_session import Session
@@ -36,9 +37,9 @@ def parse_given(pairs):
 def parse_arguments(argv):
     parser = argparse.ArgumentParser(
         prog="./dev bench", description=__doc__,
-        epilog="A run of everything writes bench/results and "
-        "docs/benchmarks.md; a quick or partial one prints its tables and "
-        "leaves both alone, unless --results or --docs names a place.")
+        epilog="A run of everything writes bench/results, docs/benchmarks.md "
+        "and its plots; a quick or partial one prints its tables and leaves "
+        "them alone, unless --results or --docs names a place.")
     add = parser.add_argument
     add("programs", nargs="*", metavar="PROGRAM",
         help="what to run, by name: own and public programs, \"programs\" "
@@ -65,7 +66,9 @@ def parse_arguments(argv):
         help="allocator the ratios are taken to (default: the first that "
         f"runs of {', '.join(bench_allocators.REFERENCES)})")
     add("--results", default="", metavar="DIR", help="where raw lines go")
-    add("--docs", default="", metavar="FILE", help="document to write into")
+    add("--docs", default="", metavar="FILE",
+        help="document to write into; its plots go into the folder FILE "
+        "without .md")
     add("--from", dest="lines", default="", metavar="FILE",
         help="measure nothing: make the tables from these raw lines")
     options = parser.parse_args(argv)
@@ -102,9 +105,17 @@ def write_lines(folder, lines):
 
 
 def write_docs(path, lines):
+    """The tables into the document, the plots into the folder beside it."""
     with open(path, encoding="utf-8") as file:
         document = file.read()
-    document = bench_report.splice(document, bench_report.render(lines))
+    plots = bench_plots.draw(lines)
+    folder = path.removesuffix(".md")
+    links = [f"{os.path.basename(folder)}/{name}" for name in plots]
+    document = bench_report.splice(document, bench_report.render(lines, links))
+    os.makedirs(folder, exist_ok=True)
+    for name, text in plots.items():
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+            file.write(text)
     with open(path, "w", encoding="utf-8") as file:
         file.write(document)
 
