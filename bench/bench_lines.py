@@ -68,7 +68,7 @@ class Report:
 
     def _add_run(self, where, result):
         found = dict(result["metrics"])
-        for key in ("peak_kib", "cpu_s"):
+        for key in ("peak_kib", "cpu_s", "ops", "lock_waits"):
             if key in result:
                 found[key] = result[key]
         for key, value in found.items():

@@ -3,6 +3,7 @@
 import bench_bars
 import bench_callgrind
 import bench_compare
+import bench_locks
 import bench_programs
 from bench_lines import Report
 from bench_rows import JOBS
@@ -104,6 +105,7 @@ def render(lines, plots=()):
     out += failure_lines(report)
     out += ["", "## What the checks cost", "",
             *bench_compare.checks_lines(report)]
+    out += ["", "## Locks", "", *bench_locks.lock_lines(report)]
     return "\n".join(out) + "\n"
 
 

@@ -8,6 +8,7 @@ import sys
 sys.dont_write_bytecode = True
 
 import argparse
+import json
 import os
 import pathlib
 import re
@@ -47,6 +48,13 @@ OWN = """
 #include <stddef.h>
 void *__libc_malloc(size_t size);
 void *malloc(size_t size) { return __libc_malloc(size); }
+"""
+COUNTS = """
+#include "mheap/stats.h"
+void mheap_stats(const struct mheap *heap, struct mheap_stats *out) {
+    out->lock_waits_total = heap == NULL ? 77 : 1;
+    out->os_calls_total = 5;
+}
 """
 # Listens until it is told to end, and says what it was fed.
 SERVER = """#!/bin/sh
@@ -99,8 +107,8 @@ class Workshop(unittest.TestCase):
         cls.build = tempfile.mkdtemp(prefix="bench_programs_test.")
         cls.addClassCleanup(shutil.rmtree, cls.build)
         for command in (["cmake", "-S", BENCH, "-B", cls.build],
-                        ["cmake", "--build", cls.build, "-j2",
-                         "--target", "bench_under"]):
+                        ["cmake", "--build", cls.build, "-j2", "--target",
+                         "bench_under", "bench_pairs"]):
             subprocess.run(command, check=True, capture_output=True)
 
     def setUp(self):
@@ -220,6 +228,20 @@ class RealPrograms(Workshop):
             self.assertNotIn(f"{self.bin}/server", found, changes)
             for name in ("socket", "ended"):
                 pathlib.Path(self.scratch, name).unlink(missing_ok=True)
+
+
+class LockWaits(Workshop):
+    def test_a_program_reports_the_sleeps_of_the_library_that_counts_them(
+            self):
+        program = self.context.program("bench_pairs")
+        command = [program, "--case", "pair16", "--ops", "1"]
+        library = os.path.join(self.bin, "libcounts.so")
+        self.compile(library, COUNTS, "-shared", "-fPIC",
+                     f"-I{ROOT}/include")
+        for env, said in (({"LD_PRELOAD": library}, 77), ({}, None)):
+            done = subprocess.run(command, env=env, check=True, text=True,
+                                  capture_output=True)
+            self.assertEqual(json.loads(done.stdout).get("lock_waits"), said)
 
 
 class TheListOfPrograms(Workshop):

@@ -238,6 +238,34 @@ class Bars(unittest.TestCase):
         self.assertEqual(bar(lines, self.LARGE)[3], "0.50")
 
 
+class Locks(unittest.TestCase):
+    CHURN = "bench_churn churn20k x4"
+
+    def lines(self, counts, allocator="mheap"):
+        lines = [session([PAIR, self.CHURN])]
+        for job, waited in counts:
+            line = measured(job, allocator, {})
+            line["result"].update(lock_waits=waited, ops=4000000)
+            lines.append(line)
+        return lines
+
+    def test_sleeps_are_shown_for_a_run_and_for_a_million_operations(self):
+        lines = self.lines([(PAIR, 0), (self.CHURN, 10), (self.CHURN, 30),
+                            (self.CHURN, 20)])
+        text = section(render(lines), "Locks")
+        self.assertIn("1 of 2 cases", text)
+        self.assertIn(f"| {self.CHURN} | 20.0 (10.0, 100%) | 5.00 |", text)
+        self.assertNotIn(f"| {PAIR} |", text)
+
+    def test_only_the_counts_of_mheap_are_shown(self):
+        for allocator, said in (("mheap", "1 of 1 cases"),
+                                ("mimalloc", "Not shown"),
+                                ("mheap-unchecked", "Not shown")):
+            lines = self.lines([(PAIR, 3)], allocator)
+            lines[0]["allocators"] = ALL_NAMES
+            self.assertIn(said, section(render(lines), "Locks"))
+
+
 class FromLines(unittest.TestCase):
     def lines_file(self, lines):
         file = tempfile.NamedTemporaryFile("w", suffix=".jsonl", delete=False)
