@@ -5,19 +5,21 @@ from bench_allocators import SUBJECT, UNCHECKED
 from bench_compare import APART, checks_mean, checks_rows
 from bench_goals import GOALS, RIVAL
 from bench_jobs import ALL
+from bench_lines import is_memory
 from bench_tables import number, table
 
 
 def belongs(goal, measure):
-    return measure.judged and (measure.family in goal.families or
-                               (measure.label, measure.family) in goal.rows)
+    if not measure.judged:
+        return False
+    if goal.kind == "checks":
+        return not is_memory(measure) and measure.family not in APART
+    return measure.family in goal.families or \
+        (measure.label, measure.family) in goal.rows
 
 
 def rows_of(goal, report):
     """The rows of the session that a goal is about."""
-    if goal.kind == "checks":
-        return [row for row in report.rows if row.measure.judged and
-                not row.is_memory and row.measure.family not in APART]
     return [row for row in report.rows if belongs(goal, row.measure)]
 
 
@@ -67,8 +69,7 @@ def verdict(goal, report, figure, count):
     if figure is None:
         return advice(goal, report)
     said = "met" if figure <= goal.limit else "not met"
-    wanted = len(rows_of(goal, report)) if goal.kind == "checks" \
-        else count_of(goal)
+    wanted = count_of(goal)
     return said if count == wanted else f"{said}, on {count} of {wanted} rows"
 
 

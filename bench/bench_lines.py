@@ -11,6 +11,10 @@ from bench_allocators import NOT_RUN, SUBJECT, UNCHECKED
 from bench_jobs import ALL
 
 
+def is_memory(measure):
+    return "memory" in measure.family or measure.family == "small processes"
+
+
 @dataclass
 class Row:
     job: str
@@ -22,8 +26,7 @@ class Row:
 
     @property
     def is_memory(self):
-        family = self.measure.family
-        return "memory" in family or family == "small processes"
+        return is_memory(self.measure)
 
     def ratio(self, mine, theirs):
         """By median; None where either has no figure."""
