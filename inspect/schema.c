@@ -148,7 +148,7 @@ static bool numbers_fit(const struct mh_schema *schema) {
         MH_F_arena_span_index,   MH_F_arena_seq,
         MH_F_span_free,          MH_F_heaps_table,
         MH_F_palloc_chunk_alloc, MH_F_palloc_chunk_released,
-        MH_F_palloc_chunk_ours,  MH_F_cache_slots,
+        MH_F_palloc_chunk_ours,  MH_F_cache_bottoms,
     };
 
     for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++) {

@@ -31,7 +31,7 @@
     S(caches) N(caches, count) N(caches, table)                              \
     S(cache) N(cache, id) N(cache, state) O(cache, generation)               \
     O(cache, thread) N(cache, heap) A(cache, bins) P(cache, counts)          \
-    A(cache, slots) A(cache, pages)                                          \
+    A(cache, bottoms) A(cache, pages) S(place)                               \
     S(bin) N(bin, top)                                                       \
     S(bin_count) O(bin_count, taken) O(bin_count, given)                     \
     O(bin_count, drained)                                                    \

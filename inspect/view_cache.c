@@ -1,7 +1,7 @@
 // view_cache.c - reading the registry of thread caches.
 //
-// A cache is read up to its arrays of slots: the pointers in them are not
-// needed, and many of their pages were never touched.
+// A cache is read up to its places: the pointers in them are not needed, and
+// many of their pages were never touched.
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@ static size_t head_bytes(const struct mh_reader *reader) {
     static const enum mh_field fields[] = {
         MH_F_cache_id,    MH_F_cache_state,  MH_F_cache_generation,
         MH_F_cache_heap,  MH_F_cache_bins,   MH_F_cache_thread,
-        MH_F_cache_pages, MH_F_cache_counts,
+        MH_F_cache_pages, MH_F_cache_counts, MH_F_cache_bottoms,
     };
     size_t bytes = 0;
 
@@ -30,24 +30,33 @@ static size_t head_bytes(const struct mh_reader *reader) {
     return bytes;
 }
 
-// The array of a class stands behind those of the classes before it, each of
-// which is one word longer than its capacity.
+static bool is_used(uint32_t state) {
+    return state == MH_VIEW_CACHE_IN_USE || state == MH_VIEW_CACHE_SIDE;
+}
+
+// How many slots lie in a bin, or UINT64_MAX when its top is outside of it.
+static uint64_t bin_fill(const struct mh_reader *reader, const char *bytes,
+                         size_t i) {
+    const struct mh_schema *schema = &reader->root.schema;
+    const void *at = mh_schema_at(schema, MH_F_cache_bins, bytes, i);
+    uint64_t top = mh_reader_get(reader, MH_F_bin_top, at);
+    uint64_t bottom = mh_schema_get_at(schema, MH_F_cache_bottoms, bytes, i);
+    uint64_t fill = (top - bottom) / mh_schema_size(schema, MH_S_place);
+    bool fits = top >= bottom && fill <= reader->view->classes[i].cache_slots;
+    return fits ? fill : UINT64_MAX;
+}
+
 static void read_bins(struct mh_reader *reader, struct mh_view_cache *cache,
                       const char *bytes) {
     const struct mh_schema *schema = &reader->root.schema;
     const struct mh_view *view = reader->view;
-    const struct mh_schema_row *slots = &schema->rows[MH_F_cache_slots];
-    uint64_t bottom = cache->address + slots->offset;
 
     for (size_t i = 0; i < view->nclasses; i++) {
         struct mh_view_bin *bin = &cache->bins[i];
-        const void *at = mh_schema_at(schema, MH_F_cache_bins, bytes, i);
-        uint64_t top = mh_reader_get(reader, MH_F_bin_top, at);
-        uint64_t fill = (top - bottom) / slots->width;
-        if (top >= bottom && fill <= view->classes[i].cache_slots) {
+        uint64_t fill = bin_fill(reader, bytes, i);
+        if (fill != UINT64_MAX) {
             bin->fill = (uint32_t)fill;
-        } else if (cache->state == MH_VIEW_CACHE_IN_USE ||
-                   cache->state == MH_VIEW_CACHE_SIDE) {
+        } else if (is_used(cache->state)) {
             mh_reader_find(reader, "MH0202", cache->address,
                            "bin %zu of cache %" PRIu32 " ends outside itself",
                            i, cache->id);
@@ -55,12 +64,11 @@ static void read_bins(struct mh_reader *reader, struct mh_view_cache *cache,
         cache->fill_objects += bin->fill;
         cache->fill_bytes += (uint64_t)bin->fill * view->classes[i].slot_size;
         if (mh_schema_has(schema, MH_F_cache_counts)) {
-            at = mh_schema_at(schema, MH_F_cache_counts, bytes, i);
+            const void *at = mh_schema_at(schema, MH_F_cache_counts, bytes, i);
             bin->taken = mh_reader_get(reader, MH_F_bin_count_taken, at);
             bin->given = mh_reader_get(reader, MH_F_bin_count_given, at);
             bin->drained = mh_reader_get(reader, MH_F_bin_count_drained, at);
         }
-        bottom += ((uint64_t)view->classes[i].cache_slots + 1) * slots->width;
     }
 }
 
@@ -85,12 +93,32 @@ static void read_page_cache(struct mh_reader *reader,
     }
 }
 
+// Reads a cache's record. A bin that moves to a larger array meanwhile has its
+// bottom in one and its top in the other: then the record is read again. What
+// does not move stays wrong, and is found.
+static bool read_record(struct mh_reader *reader, uint64_t address,
+                        char *bytes) {
+    enum { TRIES = 4 };
+    bool fits = false;
+    for (int i = 0; i < TRIES && !fits; i++) {
+        if (!mh_source_read(&reader->source, address, bytes,
+                            head_bytes(reader))) {
+            return false;
+        }
+        fits = true;
+        for (size_t bin = 0; bin < reader->view->nclasses; bin++) {
+            fits = fits && bin_fill(reader, bytes, bin) != UINT64_MAX;
+        }
+    }
+    return true;
+}
+
 static bool read_cache(struct mh_reader *reader, uint64_t address, size_t i,
                        char *bytes) {
     struct mh_view *view = reader->view;
     struct mh_view_cache *cache = &view->caches[view->ncaches];
 
-    if (!mh_source_read(&reader->source, address, bytes, head_bytes(reader))) {
+    if (!read_record(reader, address, bytes)) {
         mh_reader_find(reader, "MH0201", address,
                        "thread cache %zu cannot be read", i);
         return false;

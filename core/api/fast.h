@@ -36,12 +36,12 @@ static inline void mh_mark_live(uintptr_t p) {
 // mh_bin_pop takes the slot on top of a bin and marks it live; NULL when the
 // bin is empty.
 static MH_ALWAYS_INLINE void *mh_bin_pop(struct mh_bin *bin) {
-    void **top = bin->top;
-    void *slot = *top;
+    struct mh_place *top = bin->top;
+    void *slot = top->slot;
     if (MH_LIKELY(slot != NULL)) {
         MH_STORE_RELAXED(&bin->top, top - 1);
 #if MH_CHECKS
-        struct mh_pair *pair = *mh_bin_pair(top);
+        struct mh_pair *pair = top->pair;
         uint64_t bit = mh_pair_bit_number((uintptr_t)slot);
         MH_STORE_RELAXED(&pair->live, mh_bit_with(pair->live, bit));
 #endif
@@ -94,16 +94,16 @@ static MH_ALWAYS_INLINE void mh_fast_free(void *p, const char *function) {
     }
 #endif
     struct mh_bin *bin = mh_bin_of(cache, span_class);
-    void **top = bin->top;
+    struct mh_place *top = bin->top;
     if (MH_UNLIKELY(top == bin->limit)) {
         mh_free_slow(p, function);
         return;
     }
 #if MH_CHECKS
     MH_STORE_RELAXED(&pair->live, live);
-    *mh_bin_pair(top + 1) = pair;
+    top[1].pair = pair;
 #endif
-    top[1] = p;
+    top[1].slot = p;
     MH_STORE_RELAXED(&bin->top, top + 1);
 }
 

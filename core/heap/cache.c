@@ -147,35 +147,58 @@ void mh_cache_drain_told(struct mh_cache *cache) {
     }
 }
 
-// A bin that runs empty or full may hold more, within the class's capacity and
-// the bytes that all caches together may hold.
+// Gives a bin an array with places for as many slots as it may ever hold; the
+// caller sets the limit. False when there is no memory for one; nothing has
+// changed then. A reader that comes in between finds a top outside of the
+// array, and looks again.
+static bool widen(struct mh_cache *cache, unsigned size_class) {
+    struct mh_bin *bin = &cache->bins[size_class];
+    size_t fill = mh_bin_fill(cache, size_class);
+    struct mh_place *places = mh_persistent_alloc(
+        &mh_heaps.caches,
+        (mh_classes[size_class].cache_slots + (size_t)1) * sizeof(*places),
+        sizeof(*places));
+    if (places == NULL) {
+        return false;
+    }
+    memcpy(places + 1, mh_bin_bottom(cache, size_class) + 1,
+           fill * sizeof(*places));
+    MH_STORE_RELAXED(&cache->bottoms[size_class], places);
+    MH_STORE_RELAXED(&bin->top, places + fill);
+    return true;
+}
+
+// What a bin may hold next: twice as much, within what the class and the option
+// allow.
+static size_t next_limit(size_t now, const struct mh_class_info *info) {
+    size_t most = mh_option(MH_OPTION_CACHE_BYTES) / info->size;
+    most = most < info->cache_slots ? most : info->cache_slots;
+    return 2 * now < most ? 2 * now : most;
+}
+
+// A bin that runs empty or full may hold more, within the bytes that all caches
+// together may hold.
 static void raise_limit(struct mh_cache *cache, unsigned size_class) {
     struct mh_bin *bin = &cache->bins[size_class];
     const struct mh_class_info *info = &mh_classes[size_class];
-    void **bottom = mh_bin_bottom(cache, size_class);
-    size_t now = (size_t)(bin->limit - bottom);
+    size_t now = (size_t)(bin->limit - mh_bin_bottom(cache, size_class));
     if (now == info->cache_slots) {
         return;
     }
-    size_t most = mh_option(MH_OPTION_CACHE_BYTES) / info->size;
-    size_t want = 2 * now;
-    if (want > info->cache_slots) {
-        want = info->cache_slots;
-    }
-    if (want > most) {
-        want = most;
-    }
+    size_t want = next_limit(now, info);
     if (want <= now) {
         return;
     }
     uint64_t more = (want - now) * info->size;
     if (MH_ADD_RELAXED(&mh_caches.limit_bytes, more) + more >
-        mh_option(MH_OPTION_CACHE_TOTAL)) {
+            mh_option(MH_OPTION_CACHE_TOTAL) ||
+        (want > mh_bin_capacity(cache, size_class) &&
+         !widen(cache, size_class))) {
         MH_SUB_RELAXED(&mh_caches.limit_bytes, more);
         return;
     }
     cache->limit_bytes += more;
-    MH_STORE_RELAXED(&bin->limit, bottom + want);
+    MH_STORE_RELAXED(&bin->limit, mh_bin_bottom(cache, size_class) + want);
 }
 
 // The next span to allocate from, already owned and with free slots; NULL when
@@ -201,7 +224,7 @@ static struct mh_span *next_span(struct mh_cache *cache, unsigned size_class) {
 static uint32_t refill(struct mh_cache *cache, unsigned size_class,
                        uint32_t max) {
     struct mh_bin *bin = &cache->bins[size_class];
-    void **bottom = mh_bin_bottom(cache, size_class);
+    struct mh_place *bottom = mh_bin_bottom(cache, size_class);
     struct mh_span *span = cache->current[size_class];
     if (span == NULL || span->nfree == 0) {
         span = next_span(cache, size_class);
@@ -214,7 +237,7 @@ static uint32_t refill(struct mh_cache *cache, unsigned size_class,
         return 0;
     }
     uint32_t n = span->nfree < max ? span->nfree : max;
-    mh_span_take(span, n, bottom + 1 + n, mh_bin_pair(bottom + 1 + n));
+    mh_span_take(span, n, bottom + 1 + n);
     MH_STORE_RELAXED(&bin->top, bottom + n);
     struct mh_bin_count *count = &cache->counts[size_class];
     MH_STORE_RELAXED(&count->taken, count->taken + n);
@@ -227,15 +250,20 @@ void *mh_cache_alloc_slow(struct mh_cache *cache, unsigned size_class) {
     if (MH_LOAD_RELAXED(&cache->told) != NULL) {
         mh_cache_drain_told(cache);
     }
-    raise_limit(cache, size_class);
+    if (cache->current[size_class] !=
+        NULL) { // not the first slots of its class
+        raise_limit(cache, size_class);
+    }
     size_t room = (size_t)(bin->limit - mh_bin_bottom(cache, size_class));
+    uint32_t batch = mh_classes[size_class].batch;
     uint32_t max = room < 2 ? 1 : (uint32_t)(room / 2);
+    max = max < batch ? max : batch;
     uint32_t n = refill(cache, size_class, max);
     mh_cache_leave(cache);
     if (n == 0) {
         return NULL;
     }
-    void *slot = *bin->top;
+    void *slot = bin->top->slot;
     MH_STORE_RELAXED(&bin->top, bin->top - 1);
     return slot;
 }
@@ -247,10 +275,11 @@ static struct mh_span *span_of(void *slot) {
 
 // How many slots, from the first, lie side by side: each step bytes behind the
 // one before it, modulo 2^64. At most max, which is not 0.
-static uint32_t run_length(void *const *slots, size_t max, uintptr_t step) {
-    uintptr_t next = (uintptr_t)slots[0] + step;
+static uint32_t run_length(const struct mh_place *places, size_t max,
+                           uintptr_t step) {
+    uintptr_t next = (uintptr_t)places[0].slot + step;
     uint32_t i = 1;
-    for (; i < max && (uintptr_t)slots[i] == next; i++) {
+    for (; i < max && (uintptr_t)places[i].slot == next; i++) {
         next += step;
     }
     return i;
@@ -278,19 +307,19 @@ static size_t least(size_t a, size_t b) {
 // lie in it; the number of them. Objects that were freed in the order they were
 // made, or in reverse, go a run of neighbours at a time.
 static size_t give_run(struct mh_cache *cache, unsigned size_class,
-                       void **slots, size_t n) {
+                       const struct mh_place *places, size_t n) {
     const struct mh_class_info *info = &mh_classes[size_class];
-    struct mh_span *span = span_of(slots[0]);
+    struct mh_span *span = span_of(places[0].slot);
     uintptr_t base = (uintptr_t)span->slots_base;
     uintptr_t bytes = (uintptr_t)info->npages << MH_PAGE_SHIFT;
     size_t i = 0;
-    while (i < n && (uintptr_t)slots[i] - base < bytes) {
-        uint32_t slot =
-            mh_class_slot(info, (uint32_t)((uintptr_t)slots[i] - base));
-        uint32_t up = run_length(slots + i, least(n - i, info->nslots - slot),
+    while (i < n && (uintptr_t)places[i].slot - base < bytes) {
+        uint32_t offset = (uint32_t)((uintptr_t)places[i].slot - base);
+        uint32_t slot = mh_class_slot(info, offset);
+        uint32_t up = run_length(places + i, least(n - i, info->nslots - slot),
                                  info->size);
         uint32_t down = up > 1 ? 1
-                               : run_length(slots + i, least(n - i, slot + 1),
+                               : run_length(places + i, least(n - i, slot + 1),
                                             -(uintptr_t)info->size);
         set_free(span, slot - (down - 1), up + down - 1);
         i += up + down - 1;
@@ -301,20 +330,23 @@ static size_t give_run(struct mh_cache *cache, unsigned size_class,
 
 // Objects freed in random order come from as many spans: all of them are looked
 // up, and on their way to the processor's cache, before the first is written.
+enum { LOOK_AHEAD = 64 };
+
 static void give_scattered(struct mh_cache *cache, unsigned size_class,
-                           void **slots, size_t n) {
+                           const struct mh_place *places, size_t n) {
     const struct mh_class_info *info = &mh_classes[size_class];
-    struct mh_span *spans[MH_CLASS_MAX_CACHED];
-    MH_ASSERT(n <= MH_CLASS_MAX_CACHED);
+    struct mh_span *spans[LOOK_AHEAD];
+    MH_ASSERT(n <= LOOK_AHEAD);
     for (size_t i = 0; i < n; i++) {
-        spans[i] = span_of(slots[i]);
+        spans[i] = span_of(places[i].slot);
         MH_PREFETCH_WRITE(&spans[i]->nfree);
     }
     uint64_t magic = info->magic;
     uint32_t nslots = info->nslots;
     for (size_t i = 0; i < n; i++) {
         struct mh_span *span = spans[i];
-        uintptr_t offset = (uintptr_t)slots[i] - (uintptr_t)span->slots_base;
+        uintptr_t offset =
+            (uintptr_t)places[i].slot - (uintptr_t)span->slots_base;
         uint64_t slot = (offset * magic) >> 32;
         uint64_t *word = &span->free[slot / 64];
         MH_ASSERT(!mh_bit_get(*word, slot));
@@ -337,29 +369,30 @@ static bool is_beside(unsigned size_class, const void *a, const void *b) {
 
 // Gives n slots of one class back. Objects freed in order come in long runs,
 // which need no look ahead: then the first two are neighbours, or the last two.
-static void give_slots(struct mh_cache *cache, unsigned size_class,
-                       void **slots, size_t n) {
+static void give_places(struct mh_cache *cache, unsigned size_class,
+                        const struct mh_place *places, size_t n) {
     bool in_order =
-        n >= 2 && (is_beside(size_class, slots[0], slots[1]) ||
-                   is_beside(size_class, slots[n - 2], slots[n - 1]));
-    if (!in_order) {
-        give_scattered(cache, size_class, slots, n);
-        return;
-    }
+        n >= 2 &&
+        (is_beside(size_class, places[0].slot, places[1].slot) ||
+         is_beside(size_class, places[n - 2].slot, places[n - 1].slot));
     for (size_t i = 0; i < n;) {
-        i += give_run(cache, size_class, slots + i, n - i);
+        size_t some = least(n - i, LOOK_AHEAD);
+        if (in_order) {
+            some = give_run(cache, size_class, places + i, n - i);
+        } else {
+            give_scattered(cache, size_class, places + i, some);
+        }
+        i += some;
     }
 }
 
 // Gives the n oldest slots of a bin back.
 static void flush_bin(struct mh_cache *cache, unsigned size_class, size_t n) {
     struct mh_bin *bin = &cache->bins[size_class];
-    void **bottom = mh_bin_bottom(cache, size_class);
+    struct mh_place *bottom = mh_bin_bottom(cache, size_class);
     size_t fill = mh_bin_fill(cache, size_class);
-    give_slots(cache, size_class, bottom + 1, n);
-    memmove(bottom + 1, bottom + 1 + n, (fill - n) * sizeof(void *));
-    memmove(mh_bin_pair(bottom + 1), mh_bin_pair(bottom + 1 + n),
-            (fill - n) * sizeof(struct mh_pair *));
+    give_places(cache, size_class, bottom + 1, n);
+    memmove(bottom + 1, bottom + 1 + n, (fill - n) * sizeof(*bottom));
     MH_STORE_RELAXED(&bin->top, bottom + (fill - n));
     struct mh_bin_count *count = &cache->counts[size_class];
     MH_STORE_RELAXED(&count->given, count->given + n);
@@ -376,7 +409,7 @@ void mh_cache_push_slow(struct mh_cache *cache, unsigned size_class,
         mh_heap_note_freed();
     }
     if (bin->top == bin->limit) { // a limit of 0: nothing may be kept
-        give_slots(cache, size_class, &slot, 1);
+        give_places(cache, size_class, &(struct mh_place){slot, NULL}, 1);
     } else {
         mh_bin_put(bin->top + 1, slot);
         MH_STORE_RELAXED(&bin->top, bin->top + 1);
@@ -464,15 +497,15 @@ void mh_cache_give_spans(struct mh_cache *cache) {
 
 // C1 and C2: the bins of one class.
 static int check_bin(struct mh_cache *cache, unsigned size_class) {
-    void **bottom = mh_bin_bottom(cache, size_class);
+    const struct mh_place *bottom = mh_bin_bottom(cache, size_class);
     const struct mh_bin *bin = &cache->bins[size_class];
     if (bin->top < bottom || bin->top > bin->limit ||
-        bin->limit > bottom + mh_classes[size_class].cache_slots ||
-        *bottom != NULL) {
+        bin->limit > bottom + mh_bin_capacity(cache, size_class) ||
+        bottom->slot != NULL) {
         return 1;
     }
-    for (void **at = bottom + 1; at <= bin->top; at++) {
-        uintptr_t slot = (uintptr_t)*at;
+    for (const struct mh_place *at = bottom + 1; at <= bin->top; at++) {
+        uintptr_t slot = (uintptr_t)at->slot;
         struct mh_arena *arena = mh_arena_of(slot);
         if (arena == NULL || arena->page_words[mh_arena_page(slot)] !=
                                  mh_page_word_make(cache->id, size_class)) {

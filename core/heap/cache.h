@@ -42,11 +42,12 @@ enum mh_cache_state {
     MH_CACHE_NOBODY, // the static ones below: empty for ever
 };
 
-// The slots of one class. top points at the last slot pushed; the word before
-// the first slot is NULL, so that popping an empty bin needs no other test.
+// The slots of one class. top points at the last slot pushed; the slot of the
+// place before the first, the bottom, is NULL, so that popping an empty bin
+// needs no other test.
 struct mh_bin {
-    void **top;   // (o)
-    void **limit; // (o) top == limit: full
+    struct mh_place *top;   // (o)
+    struct mh_place *limit; // (o) top == limit: full
 };
 
 // What happened to the slots of one class, settled when the cache refills or
@@ -58,7 +59,8 @@ struct mh_bin_count {
 };
 
 // Invariants, checked in mh_cache_check:
-//   C1  bottom(bin) <= top <= limit <= bottom + capacity of the class.
+//   C1  bottom(bin) <= top <= limit <= bottom + capacity of the bin, and the
+//       bottom's slot is NULL.
 //   C2  Every slot in a bin is the first granule of a slot, neither live nor
 //       free, of a span this cache owns, and is there once.
 //   C3  Every owned span is on the owned list once, and its owner word and page
@@ -77,6 +79,7 @@ struct mh_cache {
         *current[MH_NCLASSES]; // (o) allocated from first; may be NULL
     struct mh_span *partial[MH_NCLASSES];    // (o) owned, with free slots
     struct mh_bin_count counts[MH_NCLASSES]; // (o)
+    struct mh_place *bottoms[MH_NCLASSES];   // (o) of the bins
     struct mh_span *owned;                   // (o) all spans of this cache
     uint64_t limit_bytes; // (o) bytes its limits allow it to hold
     uint32_t calls;       // (o) times its thread has entered, modulo 2^32
@@ -103,16 +106,12 @@ struct mh_cache {
     struct mh_page_cache pages; // (page_lock)
     struct mh_page_cache seen;  // (page_lock) at the scavenger's last round
 
-    // One array per class at mh_bin_offset[class]: a NULL word, then as many
-    // words as the class's capacity. On pages of their own: a thread that uses
-    // few classes touches few of them.
-    MH_ALIGNED(MH_CACHE_LINE) void *slots[MH_CACHE_WORDS];
-    // Beside every slot the pair its live bit is in, so that malloc need not
-    // look for it: free, or the refill, had it in hand.
-    struct mh_pair *pairs[MH_CACHE_WORDS];
+    // The first array of each class, at mh_bin_offset[class]: the bottom, and
+    // first_slots places. A bin that may hold more gets an array for as many
+    // as ever: threads use few classes much, and pay for those.
+    MH_ALIGNED(MH_CACHE_LINE) struct mh_place places[MH_CACHE_PLACES];
 };
 
-// The first word of a class's array; mh_bin_words[class] are its capacity.
 extern const uint16_t mh_bin_offset[MH_NCLASSES];
 
 // All caches by number; entry 0 is NULL. The table is replaced by a larger copy
@@ -139,9 +138,18 @@ static inline struct mh_cache *mh_cache_by_id(uint32_t id) {
 extern struct mh_cache mh_cache_none; // a thread that has no cache yet
 extern struct mh_cache mh_cache_dead; // a thread whose destructors have run
 
-static inline void **mh_bin_bottom(struct mh_cache *cache,
-                                   unsigned size_class) {
-    return &cache->slots[mh_bin_offset[size_class]];
+static inline struct mh_place *mh_bin_bottom(const struct mh_cache *cache,
+                                             unsigned size_class) {
+    return cache->bottoms[size_class];
+}
+
+// mh_bin_capacity is how many slots the array of a bin has places for.
+static inline size_t mh_bin_capacity(const struct mh_cache *cache,
+                                     unsigned size_class) {
+    const struct mh_class_info *info = &mh_classes[size_class];
+    bool first =
+        cache->bottoms[size_class] == &cache->places[mh_bin_offset[size_class]];
+    return first ? info->first_slots : info->cache_slots;
 }
 
 static inline size_t mh_bin_fill(struct mh_cache *cache, unsigned size_class) {
@@ -149,18 +157,11 @@ static inline size_t mh_bin_fill(struct mh_cache *cache, unsigned size_class) {
                     mh_bin_bottom(cache, size_class));
 }
 
-// mh_bin_pair is where the pair of the slot at a place of a bin is kept.
-static MH_ALWAYS_INLINE struct mh_pair **mh_bin_pair(void **place) {
-    return (struct mh_pair **)(place + (offsetof(struct mh_cache, pairs) -
-                                        offsetof(struct mh_cache, slots)) /
-                                           sizeof(void *));
-}
-
 // mh_bin_put writes a slot and its pair to a place of a bin.
-static inline void mh_bin_put(void **place, void *slot) {
+static inline void mh_bin_put(struct mh_place *place, void *slot) {
     uintptr_t at = (uintptr_t)slot;
-    *place = slot;
-    *mh_bin_pair(place) = mh_arena_pair(mh_arena_of_known(at), at);
+    place->slot = slot;
+    place->pair = mh_arena_pair(mh_arena_of_known(at), at);
 }
 
 // mh_cache_of_thread returns the calling thread's cache of a heap, making one
@@ -214,7 +215,7 @@ void mh_cache_push_slow(struct mh_cache *cache, unsigned size_class,
 static inline void *mh_cache_alloc(struct mh_cache *cache,
                                    unsigned size_class) {
     struct mh_bin *bin = &cache->bins[size_class];
-    void *slot = *bin->top;
+    void *slot = bin->top->slot;
     if (MH_UNLIKELY(slot == NULL)) {
         return mh_cache_alloc_slow(cache, size_class);
     }

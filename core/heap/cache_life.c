@@ -15,16 +15,16 @@ enum { FIRST_CAPACITY = 64 }; // of the table of caches
 struct mh_cache mh_cache_none = {
     .owner_word = (uint32_t)MH_OWNER_NOBODY << MH_CLASS_BITS,
     .id = MH_OWNER_NOBODY,
-    .bins = {[0 ... MH_NCLASSES - 1] = {mh_cache_none.slots,
-                                        mh_cache_none.slots}},
+    .bins = {[0 ... MH_NCLASSES - 1] = {mh_cache_none.places,
+                                        mh_cache_none.places}},
     .state = MH_CACHE_NOBODY,
 };
 
 struct mh_cache mh_cache_dead = {
     .owner_word = (uint32_t)MH_OWNER_NOBODY << MH_CLASS_BITS,
     .id = MH_OWNER_NOBODY,
-    .bins = {[0 ... MH_NCLASSES - 1] = {mh_cache_dead.slots,
-                                        mh_cache_dead.slots}},
+    .bins = {[0 ... MH_NCLASSES - 1] = {mh_cache_dead.places,
+                                        mh_cache_dead.places}},
     .state = MH_CACHE_NOBODY,
 };
 
@@ -68,6 +68,9 @@ static struct mh_cache *make_record_locked(void) {
     }
     cache->id = (uint32_t)mh_caches.count;
     cache->owner_word = cache->id << MH_CLASS_BITS;
+    for (unsigned i = 0; i < MH_NCLASSES; i++) {
+        cache->bottoms[i] = &cache->places[mh_bin_offset[i]];
+    }
     mh_lock_init(&cache->page_lock, MH_RANK_PAGE_CACHE);
     mh_lock_init(&cache->life, MH_RANK_LIFE);
     mh_caches.table[cache->id] = cache;
@@ -76,19 +79,15 @@ static struct mh_cache *make_record_locked(void) {
     return cache;
 }
 
-// New bins are small: a thread that frees a few objects of a class need not
-// keep sixty-four.
+// New bins may hold little: a thread that frees a few objects of a class need
+// not keep hundreds. Larger arrays stay with the record.
 static void reset_bins(struct mh_cache *cache) {
     cache->first_spans = 0;
     for (unsigned i = 0; i < MH_NCLASSES; i++) {
-        void **bottom = mh_bin_bottom(cache, i);
-        size_t first = mh_classes[i].cache_slots / 8;
-        if (first < 2) {
-            first =
-                mh_classes[i].cache_slots < 2 ? mh_classes[i].cache_slots : 2;
-        }
+        struct mh_place *bottom = mh_bin_bottom(cache, i);
         MH_STORE_RELAXED(&cache->bins[i].top, bottom);
-        MH_STORE_RELAXED(&cache->bins[i].limit, bottom + first);
+        MH_STORE_RELAXED(&cache->bins[i].limit,
+                         bottom + mh_classes[i].first_slots);
     }
 }
 

@@ -48,7 +48,7 @@ static const struct option options[MH_NOPTIONS] = {
 
 static uint64_t values[MH_NOPTIONS] = {
     [MH_OPTION_BAD_FREE] = MH_ON_BAD_FREE_ABORT,
-    [MH_OPTION_CACHE_BYTES] = 16 << 10,
+    [MH_OPTION_CACHE_BYTES] = 32 << 10,
     [MH_OPTION_CACHE_TOTAL] = 64 << 20,
     [MH_OPTION_SCAVENGER] = MH_SCAV_CALLS,
     [MH_OPTION_FIRST_OBJECTS] = 16,

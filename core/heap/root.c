@@ -90,7 +90,9 @@ static const struct mheap_inspect_field layout[] = {
     FIELD("cache", struct mh_cache, generation),
     FIELD("cache", struct mh_cache, pages),
     FIELD("cache", struct mh_cache, told),
-    ARRAY("cache", struct mh_cache, slots),
+    ARRAY("cache", struct mh_cache, bottoms),
+
+    WHOLE("place", struct mh_place),
 
     WHOLE("bin", struct mh_bin),
     FIELD("bin", struct mh_bin, top),

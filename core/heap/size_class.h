@@ -30,8 +30,9 @@ struct mh_class_info {
     uint32_t npages;      // heap pages in a span
     uint32_t nslots;      // slots in a span
     uint32_t magic;       // see mh_class_slot
-    uint16_t cache_slots; // capacity of a thread's cache
-    uint16_t batch;       // slots that one refill takes
+    uint16_t cache_slots; // most slots in a thread's cache
+    uint16_t batch;       // most slots that one refill takes
+    uint16_t first_slots; // slots in a thread's cache, at first
 };
 
 // By class; [0] is all zero.

@@ -40,22 +40,23 @@ void mh_span_fill_free(struct mh_span *span) {
     MH_STORE_RELAXED(&span->nfree, span->nslots);
 }
 
-// Writes the addresses of count neighbouring slots, the first at `offset` from
-// base, and where their live bits are, downwards from the two ends.
+// Writes count neighbouring slots, the first at `offset` from base, to the
+// places that end at `end`, downwards.
 static void put_run(uintptr_t base, uintptr_t offset, uintptr_t size,
-                    uint32_t count, void **slots, struct mh_pair **pairs) {
+                    uint32_t count, struct mh_place *end) {
     struct mh_pair *first = mh_arena_pair(mh_arena_of_known(base), base);
     for (; count != 0; count--) {
         void *slot = (void *)(base + offset);
         MH_PREFETCH_WRITE(slot);
-        *--slots = slot;
-        *--pairs = mh_pair_of(first, offset >> MH_GRANULE_SHIFT);
+        end--;
+        end->slot = slot;
+        end->pair = mh_pair_of(first, offset >> MH_GRANULE_SHIFT);
         offset += size;
     }
 }
 
-uint32_t mh_span_take(struct mh_span *span, uint32_t max, void **slots_end,
-                      struct mh_pair **pairs_end) {
+uint32_t mh_span_take(struct mh_span *span, uint32_t max,
+                      struct mh_place *end) {
     uintptr_t size = span->slot_size;
     uint32_t taken = 0;
     while (taken != max && span->free_words != 0) {
@@ -65,11 +66,10 @@ uint32_t mh_span_take(struct mh_span *span, uint32_t max, void **slots_end,
             uint32_t at = mh_ctz64(bits);
             // The run of set bits that begins here: a carry clears all of it.
             uint64_t carried = bits + (UINT64_C(1) << at);
-            uint32_t end = carried != 0 ? mh_ctz64(carried) : 64;
-            uint32_t n = end - at;
+            uint32_t n = (carried != 0 ? mh_ctz64(carried) : 64) - at;
             n = n < max - taken ? n : max - taken;
             put_run((uintptr_t)span->base, (word * 64 + at) * size, size, n,
-                    slots_end - taken, pairs_end - taken);
+                    end - taken);
             taken += n;
             bits &= ~(mh_low_bits(n) << at);
         }

@@ -111,6 +111,13 @@ struct mh_span {
     uint32_t seen_free; // (o) nfree when holes were last made
 };
 
+// Where a slot lies in a thread's cache. Beside it the pair its live bit is in,
+// so that malloc need not look for it: free, or the refill, had it in hand.
+struct mh_place {
+    void *slot;
+    struct mh_pair *pair;
+};
+
 static inline uint64_t mh_owner_word(uint32_t owner, bool told) {
     return (uint64_t)owner << 1 | (told ? 1 : 0);
 }
@@ -135,11 +142,10 @@ void mh_span_put_free(struct mh_span *span, uint32_t slot);
 void mh_span_fill_free(struct mh_span *span);
 
 // mh_span_take claims up to max free slots, in address order, lowest first, and
-// writes their addresses to slots_end[-1], slots_end[-2], …, so that popping
-// from the end hands them out in address order, and where the live bit of each
-// is to pairs_end likewise. Owner only. The result is how many.
-uint32_t mh_span_take(struct mh_span *span, uint32_t max, void **slots_end,
-                      struct mh_pair **pairs_end);
+// writes them, and where the live bit of each is, to end[-1], end[-2], …, so
+// that popping from the end hands them out in address order. Owner only. The
+// result is how many.
+uint32_t mh_span_take(struct mh_span *span, uint32_t max, struct mh_place *end);
 
 // mh_span_drain moves what other threads freed from remote to free, and says
 // how many slots it found. Owner only, or under the central lock when there is

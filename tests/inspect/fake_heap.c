@@ -340,18 +340,22 @@ static void put_window(struct fake_heap *heap) {
 
 static void put_cache(struct fake_heap *heap) {
     uint64_t at = FAKE_META + CACHE;
-    uint64_t slots = field_address(heap, at, "cache.slots", 0);
+    uint64_t places = FAKE_META + CACHE + 0x400;
     uint64_t word = heap->pointer_bytes;
+    uint64_t place =
+        *fake_struct_size(fake_layout_of(heap->pointer_bytes), "place");
 
     fake_heap_put(heap, at, "cache.id", 0, 1);
     fake_heap_put(heap, at, "cache.state", 0, 1);
     fake_heap_put(heap, at, "cache.thread", 0, 4243);
     fake_heap_put(heap, at, "cache.heap", 0, FAKE_META + HEAP);
-    // Class 0 has one word, class 1 nine: their arrays begin at 0, 1 and 10.
-    uint64_t tops[] = {slots, slots + (1 + 5) * word, slots + 10 * word};
+    // Class 1 has five slots, the others none.
     for (size_t i = 0; i < FAKE_CLASSES; i++) {
+        uint64_t bottom = places + 10 * i * place;
+        put(heap, field_address(heap, at, "cache.bottoms", i), (size_t)word,
+            bottom);
         put(heap, field_address(heap, at, "cache.bins", i), (size_t)word,
-            tops[i]);
+            bottom + (i == 1 ? 5 * place : 0));
         fake_heap_put(heap, field_address(heap, at, "cache.counts", i),
                       "bin_count.taken", 0, 100 * i);
     }

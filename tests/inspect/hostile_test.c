@@ -210,6 +210,17 @@ START_TEST(a_cache_that_is_another_is_a_finding) {
 }
 END_TEST
 
+START_TEST(a_bin_that_ends_outside_itself_is_a_finding) {
+    uint64_t cache = fake_heap_cache(&heap, 1);
+    uint64_t bottom = fake_heap_get(&heap, cache, "cache.bottoms", 1);
+    fake_heap_put(&heap, cache, "cache.bottoms", 1, bottom - 0x1000);
+    expect("MH0202");
+    ck_assert_uint_eq(view->caches[0].bins[1].fill, 0);
+    fake_heap_put(&heap, cache, "cache.bottoms", 1, bottom + 0x1000);
+    expect("MH0202");
+}
+END_TEST
+
 START_TEST(room_that_is_not_reserved_is_a_finding) {
     heap.target.maps[1].map.end -= 0x10000;
     expect("MH0302");
@@ -321,6 +332,7 @@ static Suite *hostile_suite(void) {
     tcase_add_test(lies, spans_that_share_pages_are_a_finding);
     tcase_add_test(lies, a_span_on_pages_of_no_heap_is_a_finding);
     tcase_add_test(lies, a_cache_that_is_another_is_a_finding);
+    tcase_add_test(lies, a_bin_that_ends_outside_itself_is_a_finding);
     tcase_add_test(lies, room_that_is_not_reserved_is_a_finding);
     tcase_add_test(lies, chunks_between_chunks_are_a_finding);
     tcase_add_test(lies, a_block_of_endless_chunks_is_a_finding);

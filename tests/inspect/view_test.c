@@ -331,6 +331,29 @@ START_TEST(a_span_that_always_moves_is_counted_and_left_out) {
 }
 END_TEST
 
+// Lets a bin arrive in its new array when its cache has been read once.
+static void settle_bin(struct mh_target *target, uint64_t address,
+                       size_t size) {
+    const uint64_t *bottom = target->context;
+    (void)size;
+    if (address == fake_heap_cache(&heap, 1)) {
+        fake_heap_put(&heap, address, "cache.bottoms", 1, *bottom);
+    }
+}
+
+START_TEST(a_bin_that_moves_to_a_larger_array_is_read_again) {
+    uint64_t cache = fake_heap_cache(&heap, 1);
+    uint64_t bottom = fake_heap_get(&heap, cache, "cache.bottoms", 1);
+
+    fake_heap_put(&heap, cache, "cache.bottoms", 1, bottom + 0x1000);
+    heap.target.after_read = settle_bin;
+    heap.target.context = &bottom;
+    read_view();
+    ck_assert_uint_eq(view->caches[0].bins[1].fill, 5);
+    ck_assert_uint_eq(view->findings_total, 0);
+}
+END_TEST
+
 START_TEST(an_odd_sequence_number_is_a_change_in_progress) {
     put_seq(1, 5);
     read_view();
@@ -435,6 +458,7 @@ static Suite *view_suite(void) {
     tcase_add_checked_fixture(moving, set_up, tear_down);
     tcase_add_test(moving, a_span_that_moves_once_is_read_again);
     tcase_add_test(moving, a_span_that_always_moves_is_counted_and_left_out);
+    tcase_add_test(moving, a_bin_that_moves_to_a_larger_array_is_read_again);
     tcase_add_test(moving, an_odd_sequence_number_is_a_change_in_progress);
     tcase_add_test(moving, a_span_that_dies_meanwhile_is_simply_gone);
     tcase_add_test(moving,

@@ -67,6 +67,20 @@ static struct mheap_stats stats(void) {
     return now;
 }
 
+static void *use_much(void *unused) {
+    (void)unused;
+    static void *mine[1000];
+    for (size_t i = 0; i < 1000; i++) {
+        mine[i] = mheap_malloc(SIZE);
+        // What the thread before was allowed is not this one's.
+        ck_assert(i > 1 || limit() == mh_classes[size_class].first_slots);
+    }
+    for (size_t i = 0; i < 1000; i++) {
+        mheap_free(mine[i]);
+    }
+    return NULL;
+}
+
 START_TEST(slots_come_in_address_order_from_a_fresh_span) {
     get(mh_classes[size_class].nslots);
     for (size_t i = 1; i < mh_classes[size_class].nslots; i++) {
@@ -160,6 +174,66 @@ START_TEST(limits_double_until_the_class_allows_no_more) {
     }
     ck_assert(grew);
     ck_assert_uint_eq(before, most);
+}
+END_TEST
+
+START_TEST(a_bin_moves_to_a_larger_array_with_all_its_slots) {
+    const struct mh_class_info *info = &mh_classes[size_class];
+    ck_assert_int_eq(mheap_option_set(MHEAP_OPTION_CACHE_TOTAL, 0), 0);
+    get(40); // with the limit it has at first
+    mheap_thread_flush();
+    for (size_t i = 0; i < info->first_slots; i++) {
+        mheap_free(objects[i]);
+    }
+    struct mh_place *first = mh_bin_bottom(cache(), size_class);
+    ck_assert_uint_eq(fill(), info->first_slots);
+    ck_assert_uint_eq(mh_bin_capacity(cache(), size_class), info->first_slots);
+    ck_assert_int_eq(mheap_option_set(MHEAP_OPTION_CACHE_TOTAL, 1 << 20), 0);
+
+    mheap_free(objects[info->first_slots]);
+
+    ck_assert_ptr_ne(mh_bin_bottom(cache(), size_class), first);
+    ck_assert_uint_eq(mh_bin_capacity(cache(), size_class), info->cache_slots);
+    ck_assert_uint_eq(limit(), 2 * (size_t)info->first_slots);
+    ck_assert_int_eq(mh_cache_check(cache()), 0);
+    for (size_t i = info->first_slots + 1; i-- > 0;) {
+        ck_assert_ptr_eq(mheap_malloc(SIZE), objects[i]);
+    }
+    check_books();
+}
+END_TEST
+
+START_TEST(no_refill_takes_more_than_a_batch) {
+    size_t batch = mh_classes[size_class].batch;
+    for (int i = 0; i < MOST; i++) {
+        bool empty = fill() == 0;
+        (void)mheap_malloc(SIZE);
+        ck_assert(!empty || fill() < batch);
+    }
+    ck_assert_uint_gt(limit() / 2, batch);
+}
+END_TEST
+
+START_TEST(few_objects_of_many_classes_need_no_larger_array) {
+    size_t before = mh_heaps.caches.used_bytes;
+    for (unsigned i = 2; i < MH_NCLASSES; i++) {
+        void *p = mheap_malloc(mh_class_size(i));
+        ck_assert_ptr_nonnull(p);
+        mheap_free(p);
+    }
+    ck_assert_uint_eq(mh_heaps.caches.used_bytes, before);
+}
+END_TEST
+
+START_TEST(a_larger_array_serves_the_next_thread_that_has_the_cache) {
+    size_t used = 0;
+    for (int i = 0; i < 20; i++) {
+        pthread_t thread;
+        ck_assert_int_eq(pthread_create(&thread, NULL, use_much, NULL), 0);
+        ck_assert_int_eq(pthread_join(thread, NULL), 0);
+        ck_assert(i == 0 || mh_heaps.caches.used_bytes == used);
+        used = mh_heaps.caches.used_bytes;
+    }
 }
 END_TEST
 
@@ -446,19 +520,19 @@ START_TEST(the_check_names_what_is_broken) {
     get(200);
     drop(20);
     struct mh_bin *bin = &cache()->bins[size_class];
-    void **limit_before = bin->limit;
+    struct mh_place *limit_before = bin->limit;
     ck_assert_int_eq(mh_cache_check(cache()), 0);
 
     bin->limit = bin->top - 1;
     ck_assert_int_eq(mh_cache_check(cache()), 1);
     bin->limit = limit_before;
 
-    void *slot = *bin->top;
-    *bin->top = (char *)slot + 16; // no slot begins there
+    void *slot = bin->top->slot;
+    bin->top->slot = (char *)slot + 16; // no slot begins there
     ck_assert_int_eq(mh_cache_check(cache()), 2);
-    *bin->top = objects[100]; // in use
+    bin->top->slot = objects[100]; // in use
     ck_assert_int_eq(mh_cache_check(cache()), 2);
-    *bin->top = slot;
+    bin->top->slot = slot;
 
     struct mh_span *span = cache()->owned;
     span->owner_told ^= 1u << 5;
@@ -482,6 +556,11 @@ int main(void) {
     tcase_add_test(bins, slots_of_many_spans_go_back_to_each_of_them);
     tcase_add_test(bins, neighbours_go_back_to_the_span_that_each_lies_in);
     tcase_add_test(bins, limits_double_until_the_class_allows_no_more);
+    tcase_add_test(bins, a_bin_moves_to_a_larger_array_with_all_its_slots);
+    tcase_add_test(bins, no_refill_takes_more_than_a_batch);
+    tcase_add_test(bins, few_objects_of_many_classes_need_no_larger_array);
+    tcase_add_test(bins,
+                   a_larger_array_serves_the_next_thread_that_has_the_cache);
     tcase_add_test(bins, a_full_bin_gives_its_older_half_back);
     tcase_add_test(bins, nothing_is_kept_where_nothing_may_be);
     tcase_add_test(bins, all_caches_together_stay_below_their_total);

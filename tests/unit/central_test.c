@@ -21,14 +21,13 @@ static void make_heap(void) {
 
 // A span without an owner, with n slots taken that are in use.
 static struct mh_span *make_ownerless(uint32_t n) {
-    static void *slots[MH_SPAN_MAX_SLOTS];
-    static struct mh_pair *pairs[MH_SPAN_MAX_SLOTS];
+    static struct mh_place places[MH_SPAN_MAX_SLOTS];
     struct mh_span *span = mh_heap_new_span(heap, size_class, cache);
     ck_assert_ptr_nonnull(span);
     n = n < span->nslots ? n : span->nslots;
-    (void)mh_span_take(span, n, slots + n, pairs + n);
+    (void)mh_span_take(span, n, places + n);
     for (uint32_t i = 0; i < n; i++) {
-        uintptr_t p = (uintptr_t)slots[i];
+        uintptr_t p = (uintptr_t)places[i].slot;
         mh_arena_pair(mh_arena_of(p), p)->live |= mh_pair_bit(p);
     }
     span->owner_told = mh_owner_word(MH_OWNER_NONE, false);

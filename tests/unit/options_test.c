@@ -63,7 +63,7 @@ START_TEST(without_a_word_the_defaults_hold) {
     read_options();
     ck_assert_str_eq(said, "");
     ck_assert_uint_eq(mh_option(MH_OPTION_BAD_FREE), MHEAP_ON_BAD_FREE_ABORT);
-    ck_assert_uint_eq(mh_option(MH_OPTION_CACHE_BYTES), 16 << 10);
+    ck_assert_uint_eq(mh_option(MH_OPTION_CACHE_BYTES), 32 << 10);
     ck_assert_uint_eq(mh_option(MH_OPTION_CACHE_TOTAL), 64 << 20);
     ck_assert_uint_eq(mh_option(MH_OPTION_FIRST_OBJECTS), 16);
 }

@@ -118,14 +118,16 @@ START_TEST(the_slot_number_is_exact_for_every_offset) {
 }
 END_TEST
 
-START_TEST(caches_hold_16_kib_or_2_to_64_slots) {
+START_TEST(caches_hold_32_kib_or_2_to_256_slots) {
     const struct mh_class_info *info = &mh_classes[_i];
-    unsigned slots = 16384 / info->size;
-    slots = slots < 2 ? 2 : slots > 64 ? 64 : slots;
+    unsigned slots = 32768 / info->size;
+    slots = slots < 2 ? 2 : slots > 256 ? 256 : slots;
 
     ck_assert_uint_eq(info->cache_slots, slots);
-    ck_assert_uint_eq(info->batch, slots / 2);
-    ck_assert_uint_le(info->cache_slots, MH_CLASS_MAX_CACHED);
+    ck_assert_uint_eq(info->batch, slots / 2 < 32 ? slots / 2 : 32);
+    ck_assert_uint_ge(info->first_slots, 2);
+    ck_assert_uint_le(info->first_slots, 8);
+    ck_assert_uint_le(info->first_slots, info->cache_slots);
 }
 END_TEST
 
@@ -204,7 +206,7 @@ static Suite *size_class_suite(void) {
         MH_NCLASSES);
     tcase_add_loop_test(spans, the_slot_number_is_exact_for_every_offset, 1,
                         MH_NCLASSES);
-    tcase_add_loop_test(spans, caches_hold_16_kib_or_2_to_64_slots, 1,
+    tcase_add_loop_test(spans, caches_hold_32_kib_or_2_to_256_slots, 1,
                         MH_NCLASSES);
     suite_add_tcase(suite, spans);
 

@@ -31,10 +31,11 @@ static struct mh_pair *pair_of(uintptr_t p) {
 }
 
 static uint32_t take(uint32_t n) {
-    static struct mh_pair *pairs[MH_SPAN_MAX_SLOTS];
-    uint32_t taken = mh_span_take(span, n, slots + n, pairs + n);
+    static struct mh_place places[MH_SPAN_MAX_SLOTS];
+    uint32_t taken = mh_span_take(span, n, places + n);
     for (uint32_t i = n - taken; i < n; i++) {
-        ck_assert_ptr_eq(pairs[i], pair_of((uintptr_t)slots[i]));
+        slots[i] = places[i].slot;
+        ck_assert_ptr_eq(places[i].pair, pair_of((uintptr_t)slots[i]));
     }
     return taken;
 }
