@@ -9,7 +9,7 @@ struct mh_arena_map mh_arena_map;
 // The table is zeroed memory that is only touched where arenas are, so a full
 // one costs address space, not memory.
 static struct mh_arena **make_table(uintptr_t count) {
-    return mh_sys_alloc(count * sizeof(struct mh_arena *), MH_FOR_OTHER);
+    return mh_sys_alloc_sparse(count * sizeof(struct mh_arena *), MH_FOR_OTHER);
 }
 
 // Whether address space is so plentiful that a full map is no matter: eight

@@ -14,6 +14,7 @@
 #include "core/base/bits.h"
 #include "core/base/fmt.h"
 #include "core/sys/account.h"
+#include "core/sys/limit.h"
 #include "core/sys/region.h"
 #include "core/sys/shadow.h"
 #include "platform/os.h"
@@ -110,20 +111,51 @@ void mh_sys_set_lazy(bool lazy) {
     mh_os_set_lazy(lazy);
 }
 
-void *mh_sys_alloc(size_t size, enum mh_purpose purpose) {
+// Memory that becomes Ready is claimed before the system is asked for it.
+enum claim { CLAIM, CLAIM_ANYWAY, CLAIM_NOTHING };
+
+static bool claim(enum claim how, size_t size) {
+    if (how == CLAIM_ANYWAY) {
+        mh_limit_claim_anyway(size);
+    }
+    return how != CLAIM || mh_limit_claim(size);
+}
+
+static void unclaim(enum claim how, size_t size) {
+    if (how != CLAIM_NOTHING) {
+        mh_limit_return(size);
+    }
+}
+
+static void *alloc(size_t size, enum mh_purpose purpose, enum claim how) {
     size_t page_size = mh_sys_facts()->page_size;
     size_t rounded = mh_align_up(size, page_size);
     void *base = NULL;
 
-    if (size == 0 || rounded < size) {
+    if (size == 0 || rounded < size || !claim(how, rounded)) {
         return NULL;
     }
     claim_begin();
     enum mh_status status = settle(mh_os_alloc(rounded, &base), purpose);
     if (status == MH_OK) {
         mh_account_move(purpose, MH_NONE, MH_READY, rounded);
+    } else {
+        unclaim(how, rounded);
     }
     claim_end(MH_OP_alloc, base, rounded, status);
+    return base;
+}
+
+void *mh_sys_alloc(size_t size, enum mh_purpose purpose) {
+    return alloc(size, purpose, CLAIM);
+}
+
+void *mh_sys_alloc_sparse(size_t size, enum mh_purpose purpose) {
+    void *base = alloc(size, purpose, CLAIM_NOTHING);
+    if (base != NULL) {
+        MH_ADD_RELAXED(&mh_limits.sparse,
+                       mh_align_up(size, mh_sys_facts()->page_size));
+    }
     return base;
 }
 
@@ -152,22 +184,37 @@ enum mh_status mh_sys_map(void *base, size_t size, enum mh_purpose purpose) {
     return status;
 }
 
-enum mh_status mh_sys_used(void *base, size_t size, size_t prepared,
-                           enum mh_purpose purpose) {
+static enum mh_status used(void *base, size_t size, size_t prepared,
+                           enum mh_purpose purpose, enum claim how) {
     enum mh_status status = MH_OK;
 
     MH_CHECK(prepared <= size);
     begin(MH_OP_used, base, size);
     check_split(MH_OP_used, base, size,
                 (struct mh_split){0, prepared, size - prepared});
-    if (prepared > 0) {
+    if (prepared > 0 && !claim(how, prepared)) {
+        status = MH_NO_MEMORY;
+    } else if (prepared > 0) {
         status = settle(mh_os_used(base, size), purpose);
+        if (status != MH_OK) {
+            unclaim(how, prepared);
+        }
     }
     if (status == MH_OK) {
         mh_account_move(purpose, MH_PREPARED, MH_READY, prepared);
     }
     end(MH_OP_used, base, size, status);
     return status;
+}
+
+enum mh_status mh_sys_used(void *base, size_t size, size_t prepared,
+                           enum mh_purpose purpose) {
+    return used(base, size, prepared, purpose, CLAIM);
+}
+
+enum mh_status mh_sys_used_anyway(void *base, size_t size, size_t prepared,
+                                  enum mh_purpose purpose) {
+    return used(base, size, prepared, purpose, CLAIM_ANYWAY);
 }
 
 enum mh_status mh_sys_unused(void *base, size_t size, enum mh_purpose purpose) {
@@ -178,6 +225,7 @@ enum mh_status mh_sys_unused(void *base, size_t size, enum mh_purpose purpose) {
     enum mh_status status = settle(mh_os_unused(base, size), purpose);
     if (status == MH_OK) {
         mh_account_move(purpose, MH_READY, MH_PREPARED, size);
+        mh_limit_return(size);
     }
     end(MH_OP_unused, base, size, status);
     return status;
@@ -192,6 +240,7 @@ enum mh_status mh_sys_fault(void *base, size_t size, struct mh_split was,
     if (status == MH_OK) {
         mh_account_move(purpose, MH_PREPARED, MH_RESERVED, was.prepared);
         mh_account_move(purpose, MH_READY, MH_RESERVED, was.ready);
+        mh_limit_return(was.ready);
     }
     end(MH_OP_fault, base, size, status);
     return status;
@@ -206,6 +255,7 @@ enum mh_status mh_sys_free(void *base, size_t size, struct mh_split was,
         mh_account_move(purpose, MH_RESERVED, MH_NONE, was.reserved);
         mh_account_move(purpose, MH_PREPARED, MH_NONE, was.prepared);
         mh_account_move(purpose, MH_READY, MH_NONE, was.ready);
+        mh_limit_return(was.ready);
     }
     end(MH_OP_free, base, size, status);
     return status;

@@ -9,7 +9,8 @@
 // All functions are thread safe and take no lock. Sizes and bases are multiples
 // of the page size (reserve: of reserve_align); a caller that breaks this is
 // stopped with a message in every build. A call that the system refuses is a
-// value: MH_NO_MEMORY when something ran out, MH_REFUSED for any other reason
+// value: MH_NO_MEMORY when something ran out (or the process's own hard limit is
+// reached, see limit.h), MH_REFUSED for any other reason
 // (Linux gives pages that the program has locked in memory back to nobody,
 // say). The books then say what still holds. errno is kept throughout.
 
@@ -77,6 +78,10 @@ void mh_sys_set_lazy(bool lazy);
 // rounded up to pages. NULL when out of memory.
 void *mh_sys_alloc(size_t size, enum mh_purpose purpose);
 
+// mh_sys_alloc_sparse: the same for a table of which next to nothing will be
+// touched, so that limits do not count it. It is never freed.
+void *mh_sys_alloc_sparse(size_t size, enum mh_purpose purpose);
+
 // mh_sys_reserve: None -> Reserved. hint may be NULL and may be ignored: look
 // at what came back. NULL when there is no room.
 void *mh_sys_reserve(void *hint, size_t size, enum mh_purpose purpose);
@@ -94,6 +99,12 @@ MH_NODISCARD enum mh_status mh_sys_map(void *base, size_t size,
 // the states are as before.
 MH_NODISCARD enum mh_status
 mh_sys_used(void *base, size_t size, size_t prepared, enum mh_purpose purpose);
+
+// mh_sys_used_anyway: the same past the hard limit, for pages that become Ready
+// only so that they can be given back as one.
+MH_NODISCARD enum mh_status mh_sys_used_anyway(void *base, size_t size,
+                                               size_t prepared,
+                                               enum mh_purpose purpose);
 
 // mh_sys_unused: Ready -> Prepared; the contents are forfeit. On failure the
 // range stays Ready, its contents undefined.

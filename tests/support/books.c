@@ -8,6 +8,7 @@
 
 #include "core/heap/heap.h"
 #include "core/sys/account.h"
+#include "core/sys/limit.h"
 
 static char text[256];
 
@@ -73,6 +74,13 @@ static const char *caches_wrong(const struct mheap *heap) {
     return NULL;
 }
 
+// What the limits count is what is Ready, but for sparse tables.
+static const char *limits_wrong(void) {
+    uint64_t ready = mh_sys_account(MH_NPURPOSES).ready;
+    uint64_t known = mh_limits.counted + mh_limits.sparse;
+    return known == ready ? NULL : say("counted, and Ready", known, ready);
+}
+
 const char *mh_books_wrong(struct mheap *heap) {
     struct mheap_stats stats;
     int broken = mheap_check(heap);
@@ -88,5 +96,5 @@ const char *mh_books_wrong(struct mheap *heap) {
         wrong = pages_wrong(heap, &stats);
     }
     mh_account_check();
-    return wrong;
+    return wrong == NULL ? limits_wrong() : wrong;
 }
