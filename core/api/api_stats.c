@@ -7,6 +7,7 @@
 #include "core/heap/bad_free.h"
 #include "core/heap/cache.h"
 #include "core/heap/heap.h"
+#include "core/sys/limit.h"
 #include "mheap/mheap.h"
 #include "mheap/stats.h"
 
@@ -179,6 +180,10 @@ static void count_process(struct mheap_stats *out) {
     out->os_calls_total = all.calls;
     out->os_failures_total = all.failures;
     out->bad_frees_total = mh_bad_free_count();
+    out->counted_bytes = MH_LOAD_RELAXED(&mh_limits.counted);
+    out->soft_limit_bytes = MH_LOAD_RELAXED(&mh_limits.soft);
+    out->hard_limit_bytes = MH_LOAD_RELAXED(&mh_limits.hard);
+    out->limit_refusals_total = MH_LOAD_RELAXED(&mh_limits.refusals);
 }
 
 void mheap_stats(const struct mheap *heap, struct mheap_stats *out) {

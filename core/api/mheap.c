@@ -10,9 +10,11 @@
 #include "core/base/atomic.h"
 #include "core/base/bits.h"
 #include "core/heap/bad_free.h"
+#include "core/heap/headroom.h"
 #include "core/heap/heap.h"
 #include "core/heap/large.h"
 #include "core/heap/options.h"
+#include "core/heap/scavenge.h"
 
 void *mheap_malloc(size_t size) {
     return mh_fast_malloc(size);
@@ -116,6 +118,7 @@ void *mheap_realloc(void *p, size_t size) {
     }
     bool stays_large = size > MH_SMALL_MAX;
     if (stays_large && mh_large_resize(object.span, size)) {
+        mh_heap_poke_taking();
         return p;
     }
     return move_object(p, object, size);
@@ -198,7 +201,11 @@ size_t mheap_good_size(size_t size) {
 }
 
 struct mheap *mheap_create(const char *name) {
+    uint64_t refusals = mh_headroom_refusals();
     struct mheap *heap = mh_heap_create(name);
+    if (heap == NULL && mh_headroom_reclaim(refusals)) {
+        heap = mh_heap_create(name);
+    }
     if (heap == NULL) {
         errno = ENOMEM;
     }
@@ -231,7 +238,12 @@ void *mheap_pages_alloc(struct mheap *heap, size_t npages) {
     if (npages == 0) {
         return invalid();
     }
+    uint64_t refusals = mh_headroom_refusals();
     void *base = heap == NULL ? NULL : mh_heap_manual_alloc(heap, npages);
+    if (base == NULL && heap != NULL && mh_headroom_reclaim(refusals)) {
+        base = mh_heap_manual_alloc(heap, npages);
+    }
+    mh_heap_poke_taking();
     return base == NULL ? out_of_memory() : base;
 }
 
@@ -303,7 +315,13 @@ const char *mheap_bad_free_name(enum mheap_bad_free_kind kind) {
 }
 
 int mheap_option_set(enum mheap_option option, uint64_t value) {
-    return mh_option_set(option, value) ? 0 : EINVAL;
+    if (!mh_option_set(option, value)) {
+        return EINVAL;
+    }
+    if (option == MHEAP_OPTION_SOFT_LIMIT) {
+        mh_headroom_changed();
+    }
+    return 0;
 }
 
 uint64_t mheap_option_get(enum mheap_option option) {

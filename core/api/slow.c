@@ -7,6 +7,7 @@
 #include "core/base/assert.h"
 #include "core/base/bits.h"
 #include "core/heap/bad_free.h"
+#include "core/heap/headroom.h"
 #include "core/heap/heap.h"
 #include "core/heap/large.h"
 #include "core/heap/remote.h"
@@ -50,13 +51,22 @@ static void *alloc_small(struct mheap *heap, unsigned size_class, size_t size,
     return slot;
 }
 
+static void *try_alloc(struct mheap *heap, size_t size, size_t align,
+                       bool *zero_out) {
+    unsigned size_class = mh_size_class_aligned(size, align);
+    return size_class != 0 ? alloc_small(heap, size_class, size, align)
+                           : mh_large_alloc(heap, size, align, zero_out);
+}
+
 void *mh_alloc(struct mheap *heap, size_t size, size_t align, bool *zero_out) {
     void *p = NULL;
+    uint64_t refusals = mh_headroom_refusals();
     *zero_out = false;
     if (heap != NULL) {
-        unsigned size_class = mh_size_class_aligned(size, align);
-        p = size_class != 0 ? alloc_small(heap, size_class, size, align)
-                            : mh_large_alloc(heap, size, align, zero_out);
+        p = try_alloc(heap, size, align, zero_out);
+        if (MH_UNLIKELY(p == NULL) && mh_headroom_reclaim(refusals)) {
+            p = try_alloc(heap, size, align, zero_out);
+        }
     }
     mh_heap_poke_taking();
     if (p == NULL) {
@@ -67,14 +77,11 @@ void *mh_alloc(struct mheap *heap, size_t size, size_t align, bool *zero_out) {
 
 void *mh_alloc_growing(struct mheap *heap, size_t size) {
     bool zero = false;
-    if (size <= MH_SMALL_MAX) {
+    void *p = size > MH_SMALL_MAX ? mh_large_alloc_growing(heap, size) : NULL;
+    if (p == NULL) {
         return mh_alloc(heap, size, 1, &zero);
     }
-    void *p = mh_large_alloc_growing(heap, size);
     mh_heap_poke_taking();
-    if (p == NULL) {
-        errno = ENOMEM;
-    }
     return p;
 }
 

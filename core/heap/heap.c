@@ -9,6 +9,7 @@
 #include "core/base/assert.h"
 #include "core/base/atomic.h"
 #include "core/base/bits.h"
+#include "core/heap/headroom.h"
 #include "core/heap/scavenge.h"
 #include "core/heap/size_class.h"
 
@@ -142,9 +143,10 @@ static bool make_ready_locked(struct mheap *heap, uintptr_t base, size_t npages,
     uintptr_t end = base + bytes_of(npages);
     size_t before = take_edge_locked(heap, cover.base, cover.before);
     size_t behind = take_edge_locked(heap, end, cover.behind);
-    bool done =
-        mh_sys_used((void *)cover.base, bytes_of(cover.npages),
-                    bytes_of(before + released + behind), MH_FOR_HEAP) == MH_OK;
+    size_t bytes = bytes_of(before + released + behind);
+    mh_heap_make_room_locked(heap, bytes);
+    bool done = mh_sys_used((void *)cover.base, bytes_of(cover.npages), bytes,
+                            MH_FOR_HEAP) == MH_OK;
     if (!done) {
         mh_palloc_undo(pages, base, npages);
     }
@@ -194,10 +196,25 @@ static uintptr_t take_with_room_locked(struct mheap *heap, size_t npages,
     return 0;
 }
 
+// Whether pages that a heap grows by could become Ready. Where the hard limit
+// says no, growing would only make metadata, for addresses of no use.
+static bool may_grow_locked(struct mheap *heap, size_t npages) {
+    if (npages > SIZE_MAX >> MH_PAGE_SHIFT) {
+        return false;
+    }
+    mh_heap_make_room_locked(heap, bytes_of(npages));
+    if (mh_limit_over_hard(bytes_of(npages)) != 0) {
+        mh_limit_refuse();
+        return false;
+    }
+    return true;
+}
+
 static uintptr_t alloc_pages_locked(struct mheap *heap, size_t npages,
                                     size_t align_pages, bool *zero_out) {
     uintptr_t base = take_pages_locked(heap, npages, align_pages, zero_out);
-    if (base == 0 && grow_locked(heap, npages, align_pages) == MH_OK) {
+    if (base == 0 && may_grow_locked(heap, npages) &&
+        grow_locked(heap, npages, align_pages) == MH_OK) {
         base = take_pages_locked(heap, npages, align_pages, zero_out);
     }
     return base;
@@ -232,13 +249,14 @@ void mh_heap_free_pages(struct mheap *heap, uintptr_t base, size_t npages) {
     mh_heap_note_stranger();
     mh_lock(&heap->lock);
     mh_palloc_free(&heap->pages, base, npages);
+    mh_heap_make_room_locked(heap, 0);
     size_t idle = (size_t)mh_palloc_idle(&heap->pages);
     mh_unlock(&heap->lock);
     mh_heap_note_idle(idle);
 }
 
-bool mh_heap_extend_pages(struct mheap *heap, uintptr_t base, size_t npages,
-                          size_t extra) {
+static bool extend_pages(struct mheap *heap, uintptr_t base, size_t npages,
+                         size_t extra) {
     size_t released = 0;
     uintptr_t behind = base + bytes_of(npages);
     mh_heap_note_stranger();
@@ -249,20 +267,31 @@ bool mh_heap_extend_pages(struct mheap *heap, uintptr_t base, size_t npages,
     return done;
 }
 
+// Moving needs more than growing in place: it is worth asking twice.
+bool mh_heap_extend_pages(struct mheap *heap, uintptr_t base, size_t npages,
+                          size_t extra) {
+    uint64_t refusals = mh_headroom_refusals();
+    return extend_pages(heap, base, npages, extra) ||
+           (mh_headroom_reclaim(refusals) &&
+            extend_pages(heap, base, npages, extra));
+}
+
 // Makes a run that was just taken from a page cache Ready, and with it what the
 // cache has in the same system pages: a cache holds whole ones where they are
 // Prepared, for its 64 pages begin and end with one.
-static bool make_cached_ready(struct mh_page_cache *pages, uintptr_t base,
+static bool make_cached_ready(struct mh_cache *cache, uintptr_t base,
                               size_t npages, size_t released) {
+    struct mh_page_cache *pages = &cache->pages;
     if (released == 0) {
         return true;
     }
     struct cover cover = cover_of(base, npages);
     unsigned first = (unsigned)((cover.base - pages->base) >> MH_PAGE_SHIFT);
     uint64_t mask = mh_low_bits((unsigned)cover.npages) << first;
-    size_t beside = mh_popcount64(pages->released & mask);
-    if (mh_sys_used((void *)cover.base, bytes_of(cover.npages),
-                    bytes_of(released + beside), MH_FOR_HEAP) != MH_OK) {
+    size_t bytes = bytes_of(released + mh_popcount64(pages->released & mask));
+    mh_heap_make_room(cache->heap, bytes);
+    if (mh_sys_used((void *)cover.base, bytes_of(cover.npages), bytes,
+                    MH_FOR_HEAP) != MH_OK) {
         return false;
     }
     pages->released &= ~mask;
@@ -274,8 +303,7 @@ static uintptr_t take_cached_locked(struct mh_cache *cache, size_t npages) {
     size_t released = 0;
     struct mh_page_cache before = cache->pages;
     uintptr_t base = mh_page_cache_alloc(&cache->pages, npages, &released);
-    if (base != 0 &&
-        !make_cached_ready(&cache->pages, base, npages, released)) {
+    if (base != 0 && !make_cached_ready(cache, base, npages, released)) {
         cache->pages = before; // as if it had not been asked
         base = 0;
     }
@@ -422,14 +450,15 @@ static size_t release_run_locked(struct mheap *heap, uintptr_t base,
     return done;
 }
 
-size_t mh_heap_release_locked(struct mheap *heap) {
+size_t mh_heap_release_some_locked(struct mheap *heap, uint64_t bytes) {
     size_t done = 0;
     size_t npages = 0;
     uintptr_t below = UINTPTR_MAX;
-    for (;;) {
-        uintptr_t base =
-            mh_palloc_find_scavengable(&heap->pages, below, MH_CHUNK_PAGES,
-                                       mh_heap_release_unit(), &npages);
+    while (done < bytes) {
+        uint64_t left = (bytes - done - 1) / MH_PAGE_SIZE + 1;
+        size_t most = left < MH_CHUNK_PAGES ? (size_t)left : MH_CHUNK_PAGES;
+        uintptr_t base = mh_palloc_find_scavengable(
+            &heap->pages, below, most, mh_heap_release_unit(), &npages);
         if (base == 0) {
             break;
         }
@@ -438,6 +467,10 @@ size_t mh_heap_release_locked(struct mheap *heap) {
     }
     MH_ADD_RELAXED(&heap->counts.released_bytes, done);
     return done;
+}
+
+size_t mh_heap_release_locked(struct mheap *heap) {
+    return mh_heap_release_some_locked(heap, UINT64_MAX);
 }
 
 size_t mh_heap_release(struct mheap *heap) {

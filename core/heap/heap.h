@@ -155,6 +155,10 @@ size_t mh_heap_release_unit(void);
 size_t mh_heap_release(struct mheap *heap);
 size_t mh_heap_release_locked(struct mheap *heap);
 
+// mh_heap_release_some_locked gives back free pages, highest first, until
+// `bytes` are gone or none is left; how many went.
+size_t mh_heap_release_some_locked(struct mheap *heap, uint64_t bytes);
+
 // mh_heap_manual_alloc and mh_heap_manual_free are allocManual: pages for the
 // program's own use (stacks, buffers), seen from outside as a manual span.
 // npages > 0. NULL when out of memory. Freeing is false for anything else.

@@ -207,7 +207,7 @@ static bool empty_span(struct mheap *heap, struct mh_span *span) {
 
 static void kill_span(struct mh_span *span, void *arg) {
     struct mheap *heap = arg;
-    if (!mh_span_fill_holes(span) && !empty_span(heap, span)) {
+    if (!mh_span_fill_holes_to_end(span) && !empty_span(heap, span)) {
         return;
     }
     MH_ADD_RELAXED(&heap->counts.spans_freed, 1);

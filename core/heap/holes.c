@@ -4,6 +4,7 @@
 
 #include "core/base/atomic.h"
 #include "core/base/bits.h"
+#include "core/heap/headroom.h"
 #include "core/heap/heap.h"
 #include "core/heap/size_class.h"
 #include "core/sys/sys.h"
@@ -84,14 +85,16 @@ void mh_span_make_holes(struct mh_span *span) {
 
 // Under the heap's lock, which a fork takes: neither the books nor the two
 // fields are half written in a child.
-bool mh_span_fill_holes_slow(struct mh_span *span) {
+bool mh_span_fill_holes_slow(struct mh_span *span, bool to_end) {
     struct mheap *heap = mh_heap_by_id(span->heap);
+    enum mh_status (*use)(void *, size_t, size_t, enum mh_purpose) =
+        to_end ? mh_sys_used_anyway : mh_sys_used;
     bool filled = true;
     mh_lock(&heap->lock);
     while (span->holes != 0 && filled) {
         struct run run = lowest_run(span, span->holes);
-        filled =
-            mh_sys_used(run.base, run.bytes, run.bytes, MH_FOR_HEAP) == MH_OK;
+        mh_heap_make_room_locked(heap, run.bytes);
+        filled = use(run.base, run.bytes, run.bytes, MH_FOR_HEAP) == MH_OK;
         if (filled) {
             set_holes(span, span->holes & ~run.bits);
         }

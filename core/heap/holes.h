@@ -33,10 +33,17 @@ static inline bool mh_span_wants_holes(const struct mh_span *span) {
 
 // mh_span_fill_holes_slow makes all holes Ready. False when the system refuses;
 // then those that are left are holes still. Owner only.
-MH_NODISCARD bool mh_span_fill_holes_slow(struct mh_span *span);
+MH_NODISCARD bool mh_span_fill_holes_slow(struct mh_span *span, bool to_end);
 
 MH_NODISCARD static inline bool mh_span_fill_holes(struct mh_span *span) {
-    return MH_LIKELY(!span->has_holes) || mh_span_fill_holes_slow(span);
+    return MH_LIKELY(!span->has_holes) || mh_span_fill_holes_slow(span, false);
+}
+
+// mh_span_fill_holes_to_end is for a span that is about to end: what becomes
+// Ready is free, so the hard limit is not asked.
+MH_NODISCARD static inline bool
+mh_span_fill_holes_to_end(struct mh_span *span) {
+    return MH_LIKELY(!span->has_holes) || mh_span_fill_holes_slow(span, true);
 }
 
 #endif // MHEAP_CORE_HEAP_HOLES_H

@@ -9,6 +9,7 @@
 #include "core/base/fmt.h"
 #include "core/heap/bad_free.h"
 #include "core/scav/scavenger.h"
+#include "core/sys/limit.h"
 #include "core/sys/sys.h"
 
 struct word {
@@ -44,6 +45,8 @@ static const struct option options[MH_NOPTIONS] = {
     [MH_OPTION_SCAVENGER] = {"MHEAP_SCAVENGER", scavenger_words, 0,
                              MH_SCAV_THREAD},
     [MH_OPTION_FIRST_OBJECTS] = {"MHEAP_FIRST_OBJECTS", NULL, 0, 1 << 20},
+    [MH_OPTION_SOFT_LIMIT] = {"MHEAP_SOFT_LIMIT", NULL, 0, UINT64_MAX},
+    [MH_OPTION_HARD_LIMIT] = {"MHEAP_HARD_LIMIT", NULL, 0, UINT64_MAX},
 };
 
 static uint64_t values[MH_NOPTIONS] = {
@@ -61,11 +64,21 @@ uint64_t mh_option(enum mh_option option) {
     return MH_LOAD_RELAXED(&values[option]);
 }
 
+// The limits hold in a lower layer.
+static void pass_on(unsigned option, uint64_t value) {
+    if (option == MH_OPTION_SOFT_LIMIT) {
+        MH_STORE_RELAXED(&mh_limits.soft, value);
+    } else if (option == MH_OPTION_HARD_LIMIT) {
+        MH_STORE_RELAXED(&mh_limits.hard, value);
+    }
+}
+
 static bool store(unsigned option, uint64_t value) {
     if (value < options[option].least || value > options[option].most) {
         return false;
     }
     MH_STORE_RELAXED(&values[option], value);
+    pass_on(option, value);
     return true;
 }
 

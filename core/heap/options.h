@@ -16,6 +16,8 @@ enum mh_option {
     MH_OPTION_CACHE_TOTAL,   // bytes in all caches
     MH_OPTION_SCAVENGER,     // enum mh_scav_mode
     MH_OPTION_FIRST_OBJECTS, // a thread gets before it has a cache
+    MH_OPTION_SOFT_LIMIT,    // bytes of the process, 0: none
+    MH_OPTION_HARD_LIMIT,    // the same
     MH_NOPTIONS,
 };
 

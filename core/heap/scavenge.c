@@ -3,6 +3,7 @@
 #include "core/heap/scavenge.h"
 
 #include "core/base/assert.h"
+#include "core/heap/headroom.h"
 #include "core/heap/heap.h"
 #include "core/heap/holes.h"
 #include "core/heap/options.h"
@@ -174,6 +175,16 @@ static bool is_live(const struct mheap *heap) {
     return MH_LOAD_ACQUIRE(&heap->state) == MH_HEAP_LIVE;
 }
 
+void mh_heap_sweep_quiet(struct mh_pacer *pacer) {
+    (void)look_after_caches(pacer);
+    uint32_t count = MH_LOAD_ACQUIRE(&mh_heaps.count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (is_live(mh_heap_by_id(i))) {
+            look_after_central(mh_heap_by_id(i), pacer);
+        }
+    }
+}
+
 static bool do_round(struct mh_pacer *pacer, uint64_t most) {
     size_t left = (size_t)(most >> MH_PAGE_SHIFT);
     bool more = look_after_caches(pacer);
@@ -222,10 +233,21 @@ void mh_heap_note_large(size_t total_pages) {
     }
 }
 
+// A limit first: what it frees need lie idle no longer.
+static void relieve_if_noted(void) {
+    uint32_t notes = MH_LOAD_RELAXED(&mh_scavenger.notes);
+    if ((notes & MH_SCAV_SHORT) != 0) {
+        MH_AND_RELEASE(&mh_scavenger.notes, ~(uint32_t)MH_SCAV_SHORT);
+        mh_headroom_relieve();
+    }
+}
+
 void mh_heap_poke_freeing_slow(void) {
+    relieve_if_noted();
     mh_scav_poke(mode(), &work, false);
 }
 
 void mh_heap_poke_taking_slow(void) {
+    relieve_if_noted();
     mh_scav_poke(mode(), &work, true);
 }

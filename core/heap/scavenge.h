@@ -21,6 +21,11 @@
 void mh_heap_note_idle(size_t idle_pages);
 void mh_heap_note_large(size_t total_pages);
 
+// mh_heap_sweep_quiet takes in what threads hold that have made no calls since
+// the last look, and makes holes in spans that nobody allocates from. The pages
+// that become free by it stay. The caller holds the scavenger's lock.
+void mh_heap_sweep_quiet(struct mh_pacer *pacer);
+
 // mh_heap_note_freed is called after slots went back to spans, or were freed
 // for another thread to take in: the spans may keep memory for nothing.
 static inline void mh_heap_note_freed(void) {

@@ -59,6 +59,7 @@ struct mh_scav_work {
 enum mh_scav_note {
     MH_SCAV_IDLE = 1,  // memory lies idle
     MH_SCAV_LARGE = 2, // a heap is large enough for a thread
+    MH_SCAV_SHORT = 4, // a limit is passed, by what other heaps and caches hold
 };
 
 struct mh_scavenger {
@@ -85,9 +86,12 @@ static inline void mh_scav_take_note(enum mh_scav_note note) {
 }
 
 // mh_scav_wants_poke: there are notes, and no thread that sees them by itself.
+// That of a limit does not wait for a thread.
 static inline bool mh_scav_wants_poke(void) {
-    return MH_LOAD_RELAXED(&mh_scavenger.notes) != 0 &&
-           MH_LOAD_RELAXED(&mh_scavenger.state) != MH_SCAV_AWAKE;
+    uint32_t notes = MH_LOAD_RELAXED(&mh_scavenger.notes);
+    return notes != 0 &&
+           ((notes & MH_SCAV_SHORT) != 0 ||
+            MH_LOAD_RELAXED(&mh_scavenger.state) != MH_SCAV_AWAKE);
 }
 
 // mh_scav_poke does what the notes ask for. takes: the caller is on its way out

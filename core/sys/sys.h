@@ -9,8 +9,8 @@
 // All functions are thread safe and take no lock. Sizes and bases are multiples
 // of the page size (reserve: of reserve_align); a caller that breaks this is
 // stopped with a message in every build. A call that the system refuses is a
-// value: MH_NO_MEMORY when something ran out (or the process's own hard limit is
-// reached, see limit.h), MH_REFUSED for any other reason
+// value: MH_NO_MEMORY when something ran out (or the process is at its own hard
+// limit, see limit.h), MH_REFUSED for any other reason
 // (Linux gives pages that the program has locked in memory back to nobody,
 // say). The books then say what still holds. errno is kept throughout.
 

@@ -178,6 +178,8 @@ enum mheap_option {
     MHEAP_OPTION_CACHE_TOTAL,   // most bytes all caches may hold together
     MHEAP_OPTION_SCAVENGER,     // enum mheap_scavenger
     MHEAP_OPTION_FIRST_OBJECTS, // that a thread gets before it has a cache
+    MHEAP_OPTION_SOFT_LIMIT,    // bytes the library tries to stay below; 0: none
+    MHEAP_OPTION_HARD_LIMIT,    // bytes it never passes; 0: none
     MHEAP_NOPTIONS,
 };
 
@@ -195,7 +197,11 @@ enum mheap_scavenger {
 };
 
 // mheap_option_set returns 0, or EINVAL for an unknown option or a value out of
-// its range. Caches that exist keep their limits.
+// its range. Caches that exist keep their limits. The two limits of memory may
+// be set at any time and hold at once, for all heaps together: under a new soft
+// limit the call gives back what is free and too much; under a new hard limit
+// nothing becomes more from then on. What they count is
+// mheap_stats.counted_bytes.
 MHEAP_API int mheap_option_set(enum mheap_option option, uint64_t value);
 MHEAP_API uint64_t mheap_option_get(enum mheap_option option);
 

@@ -50,6 +50,10 @@ struct mheap_stats {
     uint64_t os_calls_total;
     uint64_t os_failures_total; // system calls refused
     uint64_t lock_waits_total;  // times a thread slept for a lock of this heap
+    uint64_t counted_bytes;     // of ready_bytes, what the limits count
+    uint64_t soft_limit_bytes;  // 0: none
+    uint64_t hard_limit_bytes;  // 0: none
+    uint64_t limit_refusals_total; // growth refused by the hard limit
 };
 
 // mheap_stats fills *out for one heap, or for all of them when heap is NULL

@@ -8,6 +8,7 @@
 #include "core/heap/heap.h"
 #include "core/heap/holes.h"
 #include "core/scav/scavenger.h"
+#include "core/sys/limit.h"
 #include "core/sys/sys.h"
 #include "mheap/mheap.h"
 #include "platform/sim/sim.h"
@@ -269,6 +270,36 @@ START_TEST(a_hole_that_cannot_be_filled_is_out_of_memory_and_no_more) {
 }
 END_TEST
 
+START_TEST(at_the_hard_limit_holes_are_filled_only_to_end_a_span) {
+    if (!can_be()) {
+        return;
+    }
+    struct mh_span *span = span_of(0);
+    mheap_release(); // there is nothing free to give for them
+    ck_assert_int_eq(mheap_option_set(MHEAP_OPTION_HARD_LIMIT, 1), 0);
+    ck_assert(!mh_span_fill_holes(span));
+    ck_assert(span->has_holes);
+    mh_actor_do(&other, free_kept, NULL);
+    struct mheap_class_stats stats;
+    ck_assert(mheap_class_stats_get(NULL, mh_size_class(SIZE), &stats));
+    ck_assert_uint_eq(stats.spans, 0);
+    check_books();
+}
+END_TEST
+
+START_TEST(holes_are_filled_from_free_pages_at_the_soft_limit) {
+    if (!can_be()) {
+        return;
+    }
+    mheap_release();
+    mheap_free(mheap_malloc(1 << 20));
+    uint64_t soft = mh_limits.counted;
+    ck_assert_int_eq(mheap_option_set(MHEAP_OPTION_SOFT_LIMIT, soft), 0);
+    ck_assert(mh_span_fill_holes(span_of(0)));
+    ck_assert_uint_le(mh_limits.counted, soft);
+}
+END_TEST
+
 START_TEST(a_page_that_the_system_keeps_is_no_hole) {
     mh_sim_fail_kind(MH_OP_unused, true);
     mh_actor_do(&other, free_most, NULL);
@@ -438,6 +469,9 @@ int main(void) {
     tcase_add_test(filled, holes_are_filled_before_a_span_ends);
     tcase_add_test(filled,
                    a_hole_that_cannot_be_filled_is_out_of_memory_and_no_more);
+    tcase_add_test(filled, holes_are_filled_from_free_pages_at_the_soft_limit);
+    tcase_add_test(filled,
+                   at_the_hard_limit_holes_are_filled_only_to_end_a_span);
     tcase_add_test(filled, who_has_no_cache_fills_the_holes_of_spans_that_end);
     tcase_add_test(filled, more_holes_are_made_beside_those_there_are);
     tcase_add_test(filled, a_thread_that_ends_leaves_its_holes_behind);

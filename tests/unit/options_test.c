@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/heap/options.h"
+#include "core/sys/limit.h"
 #include "mheap/mheap.h"
 #include "platform/sim/sim.h"
 #include "tests/support/test_main.h"
@@ -57,6 +58,8 @@ static void forget_environment(void) {
     unsetenv("MHEAP_CACHE_BYTES");
     unsetenv("MHEAP_CACHE_TOTAL");
     unsetenv("MHEAP_FIRST_OBJECTS");
+    unsetenv("MHEAP_SOFT_LIMIT");
+    unsetenv("MHEAP_HARD_LIMIT");
 }
 
 START_TEST(without_a_word_the_defaults_hold) {
@@ -66,6 +69,8 @@ START_TEST(without_a_word_the_defaults_hold) {
     ck_assert_uint_eq(mh_option(MH_OPTION_CACHE_BYTES), 32 << 10);
     ck_assert_uint_eq(mh_option(MH_OPTION_CACHE_TOTAL), 64 << 20);
     ck_assert_uint_eq(mh_option(MH_OPTION_FIRST_OBJECTS), 16);
+    ck_assert_uint_eq(mh_option(MH_OPTION_SOFT_LIMIT), 0);
+    ck_assert_uint_eq(mh_option(MH_OPTION_HARD_LIMIT), 0);
 }
 END_TEST
 
@@ -179,6 +184,28 @@ START_TEST(code_is_kept_to_the_ranges) {
 }
 END_TEST
 
+START_TEST(limits_from_the_environment_hold) {
+    read_with("MHEAP_SOFT_LIMIT", "96M");
+    read_with("MHEAP_HARD_LIMIT", "1G");
+    ck_assert_str_eq(said, "");
+    ck_assert_uint_eq(mheap_option_get(MHEAP_OPTION_SOFT_LIMIT), 96 << 20);
+    ck_assert_uint_eq(mheap_option_get(MHEAP_OPTION_HARD_LIMIT), 1 << 30);
+    ck_assert_uint_eq(mh_limits.soft, 96 << 20);
+    ck_assert_uint_eq(mh_limits.hard, 1 << 30);
+    assert_not_understood("MHEAP_SOFT_LIMIT", MH_OPTION_SOFT_LIMIT, "half");
+    ck_assert_uint_eq(mh_limits.soft, 96 << 20);
+}
+END_TEST
+
+START_TEST(limits_set_later_hold_at_once) {
+    ck_assert_ptr_nonnull(mheap_default());
+    ck_assert_int_eq(mheap_option_set(MHEAP_OPTION_HARD_LIMIT, 1), 0);
+    ck_assert_ptr_null(mheap_malloc(1 << 20));
+    ck_assert_int_eq(mheap_option_set(MHEAP_OPTION_HARD_LIMIT, 0), 0);
+    mheap_free(mheap_malloc(1 << 20));
+}
+END_TEST
+
 START_TEST(a_privileged_process_does_not_listen) {
     mh_sim_set_secure(true);
     ck_assert_int_eq(setenv("MHEAP_CACHE_BYTES", "nonsense", 1), 0);
@@ -227,6 +254,8 @@ int main(void) {
     tcase_add_test(tcase, what_code_has_set_stays);
     tcase_add_test(tcase, a_setting_refused_leaves_the_environment_its_say);
     tcase_add_test(tcase, code_is_kept_to_the_ranges);
+    tcase_add_test(tcase, limits_from_the_environment_hold);
+    tcase_add_test(tcase, limits_set_later_hold_at_once);
     tcase_add_test(tcase, a_privileged_process_does_not_listen);
     tcase_add_test(tcase, each_variable_that_makes_no_sense_has_its_line);
     tcase_add_test(tcase,
