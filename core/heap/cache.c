@@ -74,7 +74,7 @@ static void unlist_partial(struct mh_cache *cache, struct mh_span *span) {
 static void release_idle(struct mh_cache *cache, struct mh_span *span) {
     uint64_t mine = mh_owner_word(cache->id, false);
     uint64_t dead = mh_owner_word(MH_OWNER_DEAD, false);
-    if (!mh_span_fill_holes_to_end(span) ||
+    if (!mh_span_can_end(span) ||
         !MH_CAS_ACQ_REL(&span->owner_told, &mine, dead)) {
         if (span->list == MH_LIST_NONE) {
             list_partial(cache, span);

@@ -43,7 +43,7 @@ static void insert_locked(struct mh_central *central, struct mh_span *span) {
 bool mh_central_put_locked(struct mh_central *central, struct mh_span *span) {
     MH_ASSERT(mh_lock_is_held(&central->lock));
     MH_ASSERT(MH_LOAD_RELAXED(&span->owner_told) >> 1 == MH_OWNER_NONE);
-    if (mh_span_is_idle(span) && mh_span_fill_holes_to_end(span)) {
+    if (mh_span_is_idle(span) && mh_span_can_end(span)) {
         mh_central_remove_locked(central, span);
         return true;
     }
@@ -57,8 +57,7 @@ bool mh_central_put_locked(struct mh_central *central, struct mh_span *span) {
 static struct mh_span *take_idle(struct mh_central *central) {
     mh_lock(&central->lock);
     struct mh_span *span = central->spans;
-    while (span != NULL &&
-           !(mh_span_is_idle(span) && mh_span_fill_holes_to_end(span))) {
+    while (span != NULL && !(mh_span_is_idle(span) && mh_span_can_end(span))) {
         span = span->list_next;
     }
     if (span != NULL) {

@@ -389,14 +389,27 @@ struct mh_span *mh_heap_new_span(struct mheap *heap, unsigned size_class,
     return span;
 }
 
+// Pages that were given back while they were a span's.
+static void free_prepared(struct mheap *heap, uintptr_t base, size_t npages) {
+    mh_lock(&heap->lock);
+    mh_palloc_free(&heap->pages, base, npages);
+    mh_palloc_mark_released(&heap->pages, base, npages);
+    mh_unlock(&heap->lock);
+}
+
 void mh_heap_free_span(struct mh_span *span, struct mh_cache *cache) {
     struct mheap *heap = mh_heap_by_id(span->heap);
     uintptr_t base = (uintptr_t)span->base;
     size_t npages = span->npages;
+    bool prepared = span->has_holes != 0; // all of them, see mh_span_can_end
     MH_ASSERT(mh_span_is_idle(span));
     mh_span_retire(span);
     mh_arena_drop_span(span);
     MH_ADD_RELAXED(&heap->counts.spans_freed, 1);
+    if (MH_UNLIKELY(prepared)) {
+        free_prepared(heap, base, npages);
+        return;
+    }
 
     bool cached = false;
     if (cache != NULL && cache->heap == heap) {

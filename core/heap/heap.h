@@ -115,7 +115,8 @@ void mh_heap_each_span(const struct mheap *heap,
 struct mh_span *mh_heap_new_span(struct mheap *heap, unsigned size_class,
                                  struct mh_cache *cache);
 
-// mh_heap_free_span gives an idle small span, that is on no list, back. Its
+// mh_heap_free_span gives an idle small span, that is on no list and can end
+// (mh_span_can_end), back. Its
 // pages go to the cache's page cache where they fit, or to the heap. cache may
 // be NULL.
 void mh_heap_free_span(struct mh_span *span, struct mh_cache *cache);

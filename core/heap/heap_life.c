@@ -188,9 +188,10 @@ static void clear_bits(const struct mh_span *span) {
     }
 }
 
-// A span whose holes the system does not let be filled keeps its pages, which
-// are neither Ready nor Prepared as a whole: it waits on the central list,
-// without objects, for the next heap of this record. True when it can end.
+// A span whose holes the system does not let be filled becomes one hole, and can
+// end: true. If that is refused too it keeps its pages, which are neither Ready
+// nor Prepared as a whole: it waits on the central list, without objects, for
+// the next heap of this record.
 static bool empty_span(struct mheap *heap, struct mh_span *span) {
     struct mh_central *central = &heap->central[span->size_class];
     clear_bits(span);
@@ -207,7 +208,12 @@ static bool empty_span(struct mheap *heap, struct mh_span *span) {
 
 static void kill_span(struct mh_span *span, void *arg) {
     struct mheap *heap = arg;
-    if (!mh_span_fill_holes_to_end(span) && !empty_span(heap, span)) {
+    if (!mh_span_fill_holes_anyway(span)) {
+        if (empty_span(heap, span)) {
+            uint64_t dead = mh_owner_word(MH_OWNER_DEAD, false);
+            MH_STORE_RELAXED(&span->owner_told, dead);
+            mh_heap_free_span(span, NULL);
+        }
         return;
     }
     MH_ADD_RELAXED(&heap->counts.spans_freed, 1);

@@ -85,10 +85,10 @@ void mh_span_make_holes(struct mh_span *span) {
 
 // Under the heap's lock, which a fork takes: neither the books nor the two
 // fields are half written in a child.
-bool mh_span_fill_holes_slow(struct mh_span *span, bool to_end) {
+bool mh_span_fill_holes_slow(struct mh_span *span, bool anyway) {
     struct mheap *heap = mh_heap_by_id(span->heap);
     enum mh_status (*use)(void *, size_t, size_t, enum mh_purpose) =
-        to_end ? mh_sys_used_anyway : mh_sys_used;
+        anyway ? mh_sys_used_anyway : mh_sys_used;
     bool filled = true;
     mh_lock(&heap->lock);
     while (span->holes != 0 && filled) {
@@ -101,4 +101,22 @@ bool mh_span_fill_holes_slow(struct mh_span *span, bool to_end) {
     }
     mh_unlock(&heap->lock);
     return filled;
+}
+
+// The set of all system pages of a span.
+static uint32_t all_pages(const struct mh_span *span) {
+    uint64_t bytes = (uint64_t)span->npages << MH_PAGE_SHIFT;
+    return (uint32_t)mh_low_bits((unsigned)(bytes / mh_sys_facts()->page_size));
+}
+
+bool mh_span_can_end_slow(struct mh_span *span) {
+    if (mh_span_fill_holes(span)) {
+        return true;
+    }
+    // Under the lock for the same reason.
+    struct mheap *heap = mh_heap_by_id(span->heap);
+    mh_lock(&heap->lock);
+    mh_span_make_holes(span);
+    mh_unlock(&heap->lock);
+    return span->holes == all_pages(span);
 }

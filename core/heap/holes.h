@@ -5,7 +5,8 @@
 // no object lies: they become Prepared, its holes. Before a slot of the span is
 // handed out, and before its pages become anything else, the holes are filled:
 // Ready again, which costs books on most systems and no memory on any until it
-// is touched.
+// is touched. A span that ends where the hard limit does not let them be filled
+// becomes one hole instead.
 //
 // Only where system pages are not larger than heap pages: a span then consists
 // of whole ones, at most 32.
@@ -32,18 +33,26 @@ static inline bool mh_span_wants_holes(const struct mh_span *span) {
 }
 
 // mh_span_fill_holes_slow makes all holes Ready. False when the system refuses;
-// then those that are left are holes still. Owner only.
-MH_NODISCARD bool mh_span_fill_holes_slow(struct mh_span *span, bool to_end);
+// then those that are left are holes still. Owner only. `anyway` is for spans of
+// a heap that is being destroyed: all of it is given back next, so the hard
+// limit is not asked.
+MH_NODISCARD bool mh_span_fill_holes_slow(struct mh_span *span, bool anyway);
 
 MH_NODISCARD static inline bool mh_span_fill_holes(struct mh_span *span) {
     return MH_LIKELY(!span->has_holes) || mh_span_fill_holes_slow(span, false);
 }
 
-// mh_span_fill_holes_to_end is for a span that is about to end: what becomes
-// Ready is free, so the hard limit is not asked.
 MH_NODISCARD static inline bool
-mh_span_fill_holes_to_end(struct mh_span *span) {
+mh_span_fill_holes_anyway(struct mh_span *span) {
     return MH_LIKELY(!span->has_holes) || mh_span_fill_holes_slow(span, true);
+}
+
+// mh_span_can_end makes an idle span either Ready or a hole as a whole, for
+// mh_heap_free_span. False when the system refuses both. Owner only.
+MH_NODISCARD bool mh_span_can_end_slow(struct mh_span *span);
+
+MH_NODISCARD static inline bool mh_span_can_end(struct mh_span *span) {
+    return MH_LIKELY(!span->has_holes) || mh_span_can_end_slow(span);
 }
 
 #endif // MHEAP_CORE_HEAP_HOLES_H

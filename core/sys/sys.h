@@ -101,7 +101,7 @@ MH_NODISCARD enum mh_status
 mh_sys_used(void *base, size_t size, size_t prepared, enum mh_purpose purpose);
 
 // mh_sys_used_anyway: the same past the hard limit, for pages that become Ready
-// only so that they can be given back as one.
+// only so that they can be given back as one, at once.
 MH_NODISCARD enum mh_status mh_sys_used_anyway(void *base, size_t size,
                                                size_t prepared,
                                                enum mh_purpose purpose);

@@ -257,6 +257,7 @@ START_TEST(a_hole_that_cannot_be_filled_is_out_of_memory_and_no_more) {
     }
     struct mh_span *span = span_of(0);
     mh_sim_fail_kind(MH_OP_used, true);
+    mh_sim_fail_kind(MH_OP_unused, true);
     errno = 0;
     ck_assert(!mh_span_fill_holes(span));
     ck_assert(span->has_holes);
@@ -270,20 +271,52 @@ START_TEST(a_hole_that_cannot_be_filled_is_out_of_memory_and_no_more) {
 }
 END_TEST
 
-START_TEST(at_the_hard_limit_holes_are_filled_only_to_end_a_span) {
-    if (!can_be()) {
-        return;
+static void make_in(void *arg) {
+    for (size_t i = 0; i < N; i++) {
+        objects[i] = mheap_alloc_in(arg, SIZE);
+        memset(objects[i], 1, SIZE);
     }
-    struct mh_span *span = span_of(0);
+}
+
+START_TEST(a_span_whose_holes_cannot_be_filled_ends_as_one_hole) {
     mheap_release(); // there is nothing free to give for them
     ck_assert_int_eq(mheap_option_set(MHEAP_OPTION_HARD_LIMIT, 1), 0);
-    ck_assert(!mh_span_fill_holes(span));
-    ck_assert(span->has_holes);
+    struct mh_span *span = span_of(0);
+    ck_assert_int_eq(mh_span_fill_holes(span), !can_be());
+    ck_assert_int_eq(span->has_holes, can_be());
+    uint64_t before = mh_limits.counted;
     mh_actor_do(&other, free_kept, NULL);
     struct mheap_class_stats stats;
     ck_assert(mheap_class_stats_get(NULL, mh_size_class(SIZE), &stats));
     ck_assert_uint_eq(stats.spans, 0);
+    ck_assert_uint_le(mh_limits.counted, before);
     check_books();
+    ck_assert_int_eq(mheap_option_set(MHEAP_OPTION_HARD_LIMIT, 0), 0);
+    char *p = mheap_malloc((size_t)N * SIZE); // over the same pages
+    memset(p, 1, (size_t)N * SIZE);
+    mheap_free(p);
+}
+END_TEST
+
+START_TEST(where_holes_cannot_be_filled_a_destroyed_heap_ends_its_spans) {
+    struct mheap *heap = mheap_create("cut");
+    struct mheap_stats stats;
+    mh_actor_do(&other, make_in, heap);
+    mh_actor_do(&other, free_most, NULL);
+    for (int i = 0; i < 3; i++) {
+        let_a_period_pass();
+    }
+    mh_sim_fail_kind(MH_OP_used, true);
+    mheap_destroy(heap);
+    mh_sim_fail_nothing();
+    heap = mheap_create("next");
+    ck_assert_int_eq(mh_heap_check(heap), 0);
+    mheap_stats(heap, &stats);
+    ck_assert_uint_eq(stats.spans, 0);
+    ck_assert_uint_eq(stats.free_page_bytes, 0);
+    char *p = mheap_alloc_in(heap, (size_t)N * SIZE);
+    memset(p, 1, (size_t)N * SIZE);
+    mheap_destroy(heap);
 }
 END_TEST
 
@@ -375,13 +408,6 @@ START_TEST(a_thread_that_ends_leaves_its_holes_behind) {
 }
 END_TEST
 
-static void make_in(void *arg) {
-    for (size_t i = 0; i < N; i++) {
-        objects[i] = mheap_alloc_in(arg, SIZE);
-        memset(objects[i], 1, SIZE);
-    }
-}
-
 START_TEST(a_heap_with_holes_can_be_destroyed) {
     struct mheap *heap = mheap_create("cut");
     mh_actor_do(&other, make_in, heap);
@@ -407,6 +433,7 @@ START_TEST(where_holes_cannot_be_filled_a_destroyed_heap_has_no_objects_left) {
         let_a_period_pass();
     }
     mh_sim_fail_kind(MH_OP_used, true);
+    mh_sim_fail_kind(MH_OP_unused, true);
     mheap_destroy(heap);
     mh_sim_fail_nothing();
     mheap_option_set(MHEAP_OPTION_BAD_FREE, MHEAP_ON_BAD_FREE_COUNT);
@@ -471,7 +498,9 @@ int main(void) {
                    a_hole_that_cannot_be_filled_is_out_of_memory_and_no_more);
     tcase_add_test(filled, holes_are_filled_from_free_pages_at_the_soft_limit);
     tcase_add_test(filled,
-                   at_the_hard_limit_holes_are_filled_only_to_end_a_span);
+                   a_span_whose_holes_cannot_be_filled_ends_as_one_hole);
+    tcase_add_test(
+        filled, where_holes_cannot_be_filled_a_destroyed_heap_ends_its_spans);
     tcase_add_test(filled, who_has_no_cache_fills_the_holes_of_spans_that_end);
     tcase_add_test(filled, more_holes_are_made_beside_those_there_are);
     tcase_add_test(filled, a_thread_that_ends_leaves_its_holes_behind);
