@@ -13,8 +13,9 @@
 enum { MORE_PART = 64 };
 #define MORE_BYTES (UINT64_C(1) << 20)
 
-// After an attempt in vain, so many times what it took, within these bounds.
-enum { REST = 99 };
+// After an attempt in vain none is made for so many times what it took, within
+// these bounds: a twentieth of one processor goes into them at most.
+enum { REST = 19 };
 #define REST_LEAST_NS (UINT64_C(1) << 20)
 
 // What looking after quiet threads may take, once in a period or, where a call
@@ -110,16 +111,18 @@ static uint64_t look_at_quiet(uint64_t budget_ns) {
     return mh_thread_now_ns() - start;
 }
 
+// Looking at quiet threads has a budget of its own, and does not make the rest
+// longer.
 static void relieve_locked(uint64_t start) {
     give_free_pages();
+    uint64_t took = mh_thread_now_ns() - start;
     if (mh_limit_over_soft(0) != 0 && start >= not_before.quiet_soft_ns) {
         not_before.quiet_soft_ns = start + MH_SCAV_PERIOD_NS;
         (void)look_at_quiet(QUIET_SOFT_NS);
         give_free_pages();
     }
     if (mh_limit_over_soft(0) != 0) {
-        uint64_t now = mh_thread_now_ns();
-        shut(now, now - start);
+        shut(mh_thread_now_ns(), took);
     }
 }
 

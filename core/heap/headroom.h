@@ -14,7 +14,7 @@
 // While the program's own memory is below the soft limit, 1 and 2 bring the
 // library below it, and cost in proportion to what becomes Ready. When they do
 // not, and 3 does not, more is in use than the limit allows: then nothing is
-// tried for a hundred times as long as the trying took.
+// tried for nineteen times as long as the trying took.
 //
 // A call that is about to fail by the hard limit gives back all there is, waits
 // for nobody, and tries once more.
