@@ -59,6 +59,10 @@ endforeach()
 mheap_program_test(going_home.off "${CMAKE_COMMAND}" -E env MHEAP_SCAVENGER=off
     $<TARGET_FILE:going_home_linked> off)
 
+# memory_limit_test.py runs it preloaded.
+mheap_program(limit_run limit_run.c)
+add_dependencies(limit_run mheap_malloc_shared)
+
 add_library(dlopen_plugin MODULE dlopen_plugin.c)
 add_library(dlopen_module MODULE dlopen_module.cc)
 set_target_properties(dlopen_plugin dlopen_module PROPERTIES
