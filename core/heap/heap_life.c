@@ -188,10 +188,10 @@ static void clear_bits(const struct mh_span *span) {
     }
 }
 
-// A span whose holes the system does not let be filled becomes one hole, and can
-// end: true. If that is refused too it keeps its pages, which are neither Ready
-// nor Prepared as a whole: it waits on the central list, without objects, for
-// the next heap of this record.
+// A span whose holes the system does not let be filled becomes one hole, and
+// can end: true. If that is refused too it keeps its pages, which are neither
+// Ready nor Prepared as a whole: it waits on the central list, without objects,
+// for the next heap of this record.
 static bool empty_span(struct mheap *heap, struct mh_span *span) {
     struct mh_central *central = &heap->central[span->size_class];
     clear_bits(span);

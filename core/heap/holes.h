@@ -33,8 +33,8 @@ static inline bool mh_span_wants_holes(const struct mh_span *span) {
 }
 
 // mh_span_fill_holes_slow makes all holes Ready. False when the system refuses;
-// then those that are left are holes still. Owner only. `anyway` is for spans of
-// a heap that is being destroyed: all of it is given back next, so the hard
+// then those that are left are holes still. Owner only. `anyway` is for spans
+// of a heap that is being destroyed: all of it is given back next, so the hard
 // limit is not asked.
 MH_NODISCARD bool mh_span_fill_holes_slow(struct mh_span *span, bool anyway);
 

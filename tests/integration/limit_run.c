@@ -1,8 +1,9 @@
 // limit_run.c - a program under the limits of memory, watched from inside.
 //
-//   limit_run waves KIB   holds 40 MiB at a time, with four threads, and frees it in
-//                         pieces of no use for what comes next; KIB may be resident at most
-//                         beside what was at the start
+//   limit_run waves KIB   with four threads holds 40 MiB at a time, and frees
+//                         half of it in pieces of no use for what comes next;
+//                         KIB may be resident at most beside what was at the
+//                         start
 //   limit_run full        allocates until it is refused, and goes on living
 //   limit_run touch MIB   touches so much, and says that it has
 //
