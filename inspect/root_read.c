@@ -14,8 +14,8 @@
     mh_decode((bytes) + offsetof(struct mheap_inspect_root, field), \
               sizeof(((struct mheap_inspect_root *)NULL)->field), (big))
 
-// The record of minor 0; a later one may be longer.
-#define ROOT_LEAST sizeof(struct mheap_inspect_root)
+// The record of minor 0; a later one is longer.
+#define ROOT_LEAST offsetof(struct mheap_inspect_root, limits)
 
 _Static_assert(offsetof(struct mheap_inspect_root, layout) == 24,
                "the record is the same on every machine");
@@ -55,6 +55,18 @@ static void decode_root(struct mheap_inspect_root *is,
     is->summary = ROOT_FIELD(bytes, summary, big);
     is->records = ROOT_FIELD(bytes, records, big);
     is->window = ROOT_FIELD(bytes, window, big);
+    is->limits = ROOT_FIELD(bytes, limits, big); // 0 in a shorter record
+}
+
+// What this reader knows of a record that says that it has it. Where that
+// cannot be read, the record is as short as those of minor 0.
+static void read_rest(struct mh_source *source, uint64_t address,
+                      unsigned char *bytes, size_t size, bool big) {
+    if (ROOT_FIELD(bytes, root_bytes, big) >= size &&
+        !mh_source_read(source, address + ROOT_LEAST, bytes + ROOT_LEAST,
+                        size - ROOT_LEAST)) {
+        memset(bytes + ROOT_LEAST, 0, size - ROOT_LEAST);
+    }
 }
 
 static bool is_pow2(uint64_t n) {
@@ -158,6 +170,7 @@ enum mh_view_status mh_root_read(struct mh_source *source, uint64_t address,
         say_newer(root, reason, size);
         return MH_VIEW_NEWER;
     }
+    read_rest(source, address, bytes, sizeof(bytes), root->big_endian);
     decode_root(&root->is, bytes, root->big_endian);
     const char *fault = fault_of(&root->is);
     if (fault != NULL) {

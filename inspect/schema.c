@@ -40,7 +40,7 @@ _Static_assert(sizeof(struct mheap_inspect_field) == MH_SCHEMA_ROW_BYTES,
 static bool is_optional_structure(size_t i) {
     return i == MH_S_bin_count || i == MH_S_heap_counts ||
            i == MH_S_arena_map || i == MH_S_persistent ||
-           i == MH_S_persistent_chunk;
+           i == MH_S_persistent_chunk || i == MH_S_limits;
 }
 
 static uint32_t number_at(const unsigned char *row, size_t offset, bool big) {

@@ -62,7 +62,9 @@
     S(window_array) N(window_array, base) N(window_array, ready)             \
     S(persistent) O(persistent, chunks)                                      \
     S(persistent_chunk) O(persistent_chunk, next)                            \
-    O(persistent_chunk, base) O(persistent_chunk, size)
+    O(persistent_chunk, base) O(persistent_chunk, size)                      \
+    S(limits) O(limits, soft) O(limits, hard) O(limits, counted)             \
+    O(limits, refusals)
 // clang-format on
 
 #define MH_SCHEMA_STRUCT(structure)       MH_S_##structure,

@@ -239,6 +239,12 @@ struct mh_view_book {
     uint64_t reserved, prepared, ready, reserved_peak, calls, failures;
 };
 
+// The limits of memory and what they count, in bytes; a limit of 0 is none.
+struct mh_view_limits {
+    bool known; // false: a library that has none
+    uint64_t soft, hard, counted, refusals;
+};
+
 // Where metadata lies.
 struct mh_view_metadata {
     uint64_t base, bytes;
@@ -292,6 +298,7 @@ struct mh_view {
     size_t nmetadata;
     struct mh_view_book *books;
     size_t nbooks;
+    struct mh_view_limits limits;
     struct mh_finding *findings; // at most MH_VIEW_MAX_FINDINGS
     size_t nfindings;            // kept
     uint64_t findings_total;

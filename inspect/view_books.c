@@ -50,6 +50,27 @@ static void read_books(struct mh_reader *reader) {
     free(records);
 }
 
+static void read_limits(struct mh_reader *reader) {
+    uint64_t address = reader->root.is.limits;
+    struct mh_view_limits *limits = &reader->view->limits;
+    size_t size = mh_schema_size(&reader->root.schema, MH_S_limits);
+    if (address == 0 || size == 0) {
+        return;
+    }
+    char *record = mh_reader_alloc(reader, 1, size);
+    limits->known = record != NULL &&
+                    mh_source_read(&reader->source, address, record, size);
+    if (limits->known) {
+        limits->soft = mh_reader_get(reader, MH_F_limits_soft, record);
+        limits->hard = mh_reader_get(reader, MH_F_limits_hard, record);
+        limits->counted = mh_reader_get(reader, MH_F_limits_counted, record);
+        limits->refusals = mh_reader_get(reader, MH_F_limits_refusals, record);
+    } else {
+        mh_reader_unread(reader, "the limits", address);
+    }
+    free(record);
+}
+
 // Whole system pages: that is what the memory was got in.
 static bool add_piece(struct mh_reader *reader, uint64_t base, uint64_t bytes,
                       const char *what, bool reserved) {
@@ -222,6 +243,7 @@ void mh_reader_books(struct mh_reader *reader) {
     const struct mh_view *view = reader->view;
 
     read_books(reader);
+    read_limits(reader);
     for (size_t i = 0; i < view->narenas; i++) {
         (void)add_metadata(reader, view->arenas[i].record,
                            view->arenas[i].record_bytes, "arena");

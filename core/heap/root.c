@@ -10,6 +10,7 @@
 
 #include "core/heap/heap.h"
 #include "core/heap/records.h"
+#include "core/sys/limit.h"
 #include "mheap/inspect.h"
 #include "mheap/version.h"
 
@@ -196,6 +197,12 @@ static const struct mheap_inspect_field layout[] = {
     WHOLE("window_array", struct mh_window_array),
     FIELD("window_array", struct mh_window_array, base),
     FIELD("window_array", struct mh_window_array, ready),
+
+    WHOLE("limits", struct mh_limits),
+    FIELD("limits", struct mh_limits, soft),
+    FIELD("limits", struct mh_limits, hard),
+    FIELD("limits", struct mh_limits, counted),
+    FIELD("limits", struct mh_limits, refusals),
 };
 // NOLINTEND(bugprone-sizeof-expression)
 
@@ -245,6 +252,7 @@ void mh_root_publish(void) {
     root->books = address(mh_sys_books());
     root->arena_map = address(&mh_arena_map);
     root->window = address(&mh_window_memory);
+    root->limits = address(&mh_limits);
     root->process_id = mh_sys_process_id();
     mh_sys_publish(root);
 }

@@ -25,7 +25,7 @@ extern "C" {
 // A reader understands every minor of its major. Fields and structures are only
 // ever added within a major; meanings never change.
 #define MHEAP_INSPECT_MAJOR 1
-#define MHEAP_INSPECT_MINOR 0
+#define MHEAP_INSPECT_MINOR 1
 
 // Written as a number; a reader that sees it reversed reads the other way
 // round.
@@ -79,6 +79,7 @@ struct mheap_inspect_root {
     uint64_t process_id; // as the process sees itself; changes after fork
     uint64_t summary;    // struct mheap_summary kept for heapctl run, or 0
     uint64_t window;     // the "window" structure
+    uint64_t limits;     // the "limits" structure; from minor 1 on
 };
 
 // The record every process with an mheap exports. For readers in the process

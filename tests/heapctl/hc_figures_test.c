@@ -311,6 +311,45 @@ START_TEST(a_line_of_the_account_is_its_member_and_its_field) {
 }
 END_TEST
 
+START_TEST(limits_are_shown_with_what_they_leave) {
+    struct json_object *document;
+    struct json_object *limits =
+        member(data_of("stats --json", &document), "limits");
+    ck_assert_uint_eq(json_object_get_uint64(member(limits, "soft_bytes")),
+                      4 << 20);
+    ck_assert_int_eq(json_object_get_int64(member(limits, "soft_left_bytes")),
+                     (4 << 20) - 2113536 - (9 << 18));
+    ck_assert_int_eq(json_object_get_int64(member(limits, "hard_left_bytes")),
+                     (6 << 20) - 2113536 - (9 << 18));
+    (void)json_object_put(document);
+    run("stats --bytes");
+    ck_assert_ptr_nonnull(strstr(result.out, "278528 too much"));
+    ck_assert_ptr_nonnull(strstr(result.out, "1818624 left"));
+    ck_assert_ptr_nonnull(strstr(result.out, "3 refusals"));
+    run("stats --fail-on counted==4472832&&refusals==3");
+    ck_assert_int_eq(result.status, HC_FINDING);
+}
+END_TEST
+
+START_TEST(without_limits_there_is_nothing_to_show) {
+    struct json_object *document;
+
+    view->limits.soft = 0;
+    view->limits.hard = 0;
+    struct json_object *limits =
+        member(data_of("stats --json", &document), "limits");
+    ck_assert_ptr_null(json_object_object_get(limits, "soft_bytes"));
+    ck_assert_ptr_null(json_object_object_get(limits, "hard_left_bytes"));
+    (void)json_object_put(document);
+    run("stats");
+    ck_assert_ptr_null(strstr(result.out, "limit"));
+    view->limits.known = false;
+    struct json_object *data = data_of("stats --json", &document);
+    ck_assert_ptr_null(json_object_object_get(data, "limits"));
+    (void)json_object_put(document);
+}
+END_TEST
+
 START_TEST(a_difference_of_either_sign_counts_by_its_size) {
     static const int64_t off[] = {4096, -4096};
     struct json_object *document;
@@ -524,6 +563,8 @@ static Suite *figures_suite(void) {
 
     add_tables(suite);
     tcase_add_checked_fixture(stats, set_up, tear_down);
+    tcase_add_test(stats, limits_are_shown_with_what_they_leave);
+    tcase_add_test(stats, without_limits_there_is_nothing_to_show);
     tcase_add_loop_test(stats,
                         a_line_of_the_account_is_its_member_and_its_field, 0,
                         sizeof(account) / sizeof(account[0]));

@@ -242,6 +242,8 @@ struct mh_view *fixture_view(void) {
     view->nmetadata = sizeof(metadata) / sizeof(metadata[0]);
     view->books = copy(books, sizeof(books));
     view->nbooks = sizeof(books) / sizeof(books[0]);
+    view->limits = (struct mh_view_limits){true, 4 * MEBI, 6 * MEBI,
+                                           2113536 + MEBI * 9 / 4, 3};
     view->bits = calloc(BITS_WORDS, sizeof(*view->bits));
     ck_assert_ptr_nonnull(view->bits);
     view->nbits = BITS_WORDS;

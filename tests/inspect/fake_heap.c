@@ -67,6 +67,7 @@ enum piece {
     MAP = 0x900,
     RECORDS = 0x980,
     WINDOW = 0x9c0,
+    LIMITS = 0xb00,
     ROWS = 0x1000, // up to 0x4000
     STATIC_BYTES = 0x4000,
 
@@ -223,6 +224,16 @@ static void put_root(struct fake_heap *heap, size_t nrows) {
     PUT_ROOT(heap, arena_map, FAKE_ROOT + MAP);
     PUT_ROOT(heap, process_id, 4242);
     PUT_ROOT(heap, window, FAKE_ROOT + WINDOW);
+    PUT_ROOT(heap, limits, FAKE_ROOT + LIMITS);
+}
+
+static void put_limits(struct fake_heap *heap) {
+    uint64_t at = FAKE_ROOT + LIMITS;
+
+    fake_heap_put(heap, at, "limits.soft", 0, 0x500000);
+    fake_heap_put(heap, at, "limits.hard", 0, 0x600000);
+    fake_heap_put(heap, at, "limits.counted", 0, 0x123000);
+    fake_heap_put(heap, at, "limits.refusals", 0, 17);
 }
 
 static void put_class(struct fake_heap *heap, size_t i, unsigned size,
@@ -446,6 +457,7 @@ void fake_heap_make(struct fake_heap *heap, bool big_endian,
     put_class(heap, 2, 3008, 3, 8);
     put_arena(heap);
     put_window(heap);
+    put_limits(heap);
     put_spans(heap);
     put_cache(heap);
     put_heap(heap);

@@ -6,6 +6,7 @@
 
 #include "inspect/ledger.h"
 #include "inspect/view.h"
+#include "mheap/inspect.h"
 #include "tests/inspect/fake_heap.h"
 
 static struct fake_heap heap;
@@ -124,6 +125,41 @@ START_TEST(caches_heaps_books_and_metadata_are_decoded) {
     ck_assert_uint_eq(view->nmetadata, 8);
     ck_assert_uint_eq(view->process_id, 4242);
     ck_assert_int_eq(view->big_endian, _i % 2);
+}
+END_TEST
+
+START_TEST(limits_are_decoded) {
+    set_up_form(_i);
+    read_view();
+    ck_assert(view->limits.known);
+    ck_assert_uint_eq(view->limits.soft, 0x500000);
+    ck_assert_uint_eq(view->limits.hard, 0x600000);
+    ck_assert_uint_eq(view->limits.counted, 0x123000);
+    ck_assert_uint_eq(view->limits.refusals, 17);
+}
+END_TEST
+
+// What lies behind the record of minor 0 is somebody else's.
+START_TEST(a_root_of_minor_0_has_no_limits) {
+    size_t least = offsetof(struct mheap_inspect_root, limits);
+    fake_heap_root_put(&heap, offsetof(struct mheap_inspect_root, root_bytes),
+                       4, least);
+    read_view();
+    ck_assert(!view->limits.known);
+    ck_assert_uint_eq(view->limits.soft, 0);
+    ck_assert(!view->partial);
+    ck_assert_uint_eq(view->nspans, 4);
+}
+END_TEST
+
+START_TEST(limits_that_cannot_be_read_leave_the_rest) {
+    fake_heap_root_put(&heap, offsetof(struct mheap_inspect_root, limits), 8,
+                       UINT64_MAX - 8);
+    read_view();
+    ck_assert(!view->limits.known);
+    ck_assert(view->partial);
+    ck_assert(has_finding("MH0403"));
+    ck_assert_uint_eq(view->nbooks, 2);
 }
 END_TEST
 
@@ -438,6 +474,9 @@ static Suite *view_suite(void) {
     tcase_add_loop_test(
         still, spans_are_decoded_in_every_byte_order_and_pointer_size, 0, 4);
     tcase_add_loop_test(still, runs_say_what_every_page_is, 0, 4);
+    tcase_add_loop_test(still, limits_are_decoded, 0, 4);
+    tcase_add_test(still, a_root_of_minor_0_has_no_limits);
+    tcase_add_test(still, limits_that_cannot_be_read_leave_the_rest);
     tcase_add_loop_test(still, caches_heaps_books_and_metadata_are_decoded, 0,
                         4);
     tcase_add_loop_test(still, the_ledger_adds_up_to_the_page, 0, 4);

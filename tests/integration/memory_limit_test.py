@@ -8,6 +8,7 @@ the peak of resident memory stands for it, and the test says so.
 """
 # ctest: serial
 
+import json
 import os
 import pathlib
 import resource
@@ -104,6 +105,26 @@ def python_survives_the_hard_limit():
           "python did not survive five refusals")
 
 
+def heapctl_shows_the_limits():
+    env = dict(os.environ, LD_PRELOAD=str(PRELOAD), MHEAP_SOFT_LIMIT="96M",
+               MHEAP_HARD_LIMIT="1G")
+    target = subprocess.Popen([sys.executable, "-c", "print(1, flush=True);"
+                               "input()"], env=env, stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE)
+    try:
+        target.stdout.readline()
+        done = subprocess.run([BUILD / "bin" / "heapctl", "stats", "--json",
+                               str(target.pid)], capture_output=True,
+                              check=True)
+        limits = json.loads(done.stdout)["data"]["limits"]
+        check(limits["soft_bytes"] == 96 * MIB and
+              limits["hard_bytes"] == 1024 * MIB and
+              limits["soft_left_bytes"] == 96 * MIB - limits["counted_bytes"],
+              f"heapctl shows {limits}")
+    finally:
+        target.communicate(b"\n", timeout=60)
+
+
 def own_group():
     """The folder of this process's memory cgroup, and its limit's file."""
     for line in pathlib.Path("/proc/self/cgroup").read_text().splitlines():
@@ -164,6 +185,7 @@ def main():
     waves_stay_below_the_soft_limit()
     python_stays_below_the_soft_limit()
     python_survives_the_hard_limit()
+    heapctl_shows_the_limits()
     the_hard_limit_keeps_the_kernel_away()
 
 

@@ -14,6 +14,7 @@
 // What --fail-on of stats looks at.
 struct account {
     struct mh_ledger ledger;
+    struct mh_view_limits limits;
     uint64_t unstable;
     uint64_t findings;
 };
@@ -41,6 +42,8 @@ ACCOUNT_FIELD(process, account->ledger.process_resident)
 ACCOUNT_FIELD(difference, account->ledger.difference < 0
                               ? -account->ledger.difference
                               : account->ledger.difference)
+ACCOUNT_FIELD(counted, account->limits.counted)
+ACCOUNT_FIELD(refusals, account->limits.refusals)
 ACCOUNT_FIELD(unstable, account->unstable)
 ACCOUNT_FIELD(findings, account->findings)
 
@@ -60,6 +63,8 @@ static const struct hc_field fields[] = {
     {"reserved", field_reserved, NULL},
     {"process", field_process, NULL},
     {"difference", field_difference, NULL},
+    {"counted", field_counted, NULL},
+    {"refusals", field_refusals, NULL},
     {"unstable", field_unstable, NULL},
     {"findings", field_findings, NULL},
 };
@@ -215,6 +220,42 @@ static void print_process(struct hc_context *ctx, const struct mh_ledger *l) {
     }
 }
 
+// What a limit leaves, or by how much it is passed.
+static int64_t left_of(const struct mh_view_limits *limits, uint64_t limit) {
+    return (int64_t)(limit - limits->counted);
+}
+
+static void print_limit(struct hc_context *ctx, const char *name,
+                        uint64_t limit) {
+    char text[HC_UNIT_TEXT], note[HC_UNIT_TEXT * 2];
+    int64_t left = left_of(&ctx->view->limits, limit);
+    uint64_t size = left < 0 ? 0 - (uint64_t)left : (uint64_t)left;
+
+    if (limit != 0) {
+        (void)snprintf(note, sizeof(note), "%s %s",
+                       hc_format_bytes(text, size, hc_is_exact(ctx)),
+                       left < 0 ? "too much" : "left");
+        print_line(ctx, 0, (struct line){' ', name, limit, note});
+    }
+}
+
+// Nothing where there are no limits.
+static void print_limits(struct hc_context *ctx) {
+    const struct mh_view_limits *limits = &ctx->view->limits;
+    char refusals[HC_UNIT_TEXT * 2];
+
+    if (limits->soft == 0 && limits->hard == 0) {
+        return;
+    }
+    const char *note = limits->refusals == 0
+                           ? NULL
+                           : count_note(refusals, limits->refusals, "refusal");
+    print_line(ctx, 0,
+               (struct line){' ', "counted by limits", limits->counted, note});
+    print_limit(ctx, "soft limit", limits->soft);
+    print_limit(ctx, "hard limit", limits->hard);
+}
+
 static void print_consistency(struct hc_context *ctx) {
     const struct mh_view *view = ctx->view;
     char unstable[HC_UNIT_TEXT], spans[HC_UNIT_TEXT], bytes[HC_UNIT_TEXT];
@@ -345,6 +386,23 @@ static struct json_object *json_books(const struct mh_view *view) {
     return rows;
 }
 
+// A limit that there is not has no member.
+static struct json_object *json_limits(const struct mh_view_limits *limits) {
+    struct json_object *data = json_object_new_object();
+
+    hc_json_number(data, "counted_bytes", limits->counted);
+    hc_json_number(data, "refusals", limits->refusals);
+    if (limits->soft != 0) {
+        hc_json_number(data, "soft_bytes", limits->soft);
+        hc_json_signed(data, "soft_left_bytes", left_of(limits, limits->soft));
+    }
+    if (limits->hard != 0) {
+        hc_json_number(data, "hard_bytes", limits->hard);
+        hc_json_signed(data, "hard_left_bytes", left_of(limits, limits->hard));
+    }
+    return data;
+}
+
 static void print_json(struct hc_context *ctx, const struct mh_ledger *ledger) {
     struct json_object *data = json_object_new_object();
 
@@ -355,6 +413,10 @@ static void print_json(struct hc_context *ctx, const struct mh_ledger *ledger) {
     hc_json_number(data, "caches", caches_in_use(ctx->view));
     (void)json_object_object_add(data, "heaps", json_heaps(ctx->view));
     (void)json_object_object_add(data, "books", json_books(ctx->view));
+    if (ctx->view->limits.known) {
+        (void)json_object_object_add(data, "limits",
+                                     json_limits(&ctx->view->limits));
+    }
     hc_json_document(ctx, "stats", data);
 }
 
@@ -375,6 +437,7 @@ static int check_fail_on(struct hc_context *ctx,
 
 static int run_stats(struct hc_context *ctx) {
     struct account account = {
+        .limits = ctx->view->limits,
         .unstable = ctx->view->unstable,
         .findings = ctx->view->findings_total,
     };
@@ -395,6 +458,7 @@ static int run_stats(struct hc_context *ctx) {
     print_memory(ctx, &account.ledger);
     print_reserved(ctx, &account.ledger);
     print_process(ctx, &account.ledger);
+    print_limits(ctx);
     print_consistency(ctx);
     print_hint(ctx, &account.ledger);
     return status;
@@ -411,7 +475,7 @@ const struct hc_command hc_cmd_stats = {
         "\n"
         "fields of --fail-on: live objects tail cached pending free\n"
         "page_caches kept metadata untouched resident released reserved\n"
-        "process difference unstable findings\n"
+        "process difference counted refusals unstable findings\n"
         "\n"
         "examples:\n"
         "  heapctl stats 4242\n"
