@@ -419,6 +419,50 @@ START_TEST(absurd_sizes_give_nothing_back) {
 }
 END_TEST
 
+// A little of everything, as far as the limit lets it go.
+static void use_everything(void *arg) {
+    struct mheap *heap = arg;
+    void *p[40];
+    for (size_t i = 0; i < 40; i++) {
+        size_t size = (size_t)24 << i % 14;
+        p[i] = i % 3 == 0 && heap != NULL ? mheap_alloc_in(heap, size)
+                                          : mheap_calloc(1, size);
+        if (p[i] != NULL) {
+            memset(p[i], 1, size);
+        }
+    }
+    for (size_t i = 0; i < 40; i += 3) {
+        void *q = mheap_realloc(p[i], (size_t)50 << (i * 5) % 13);
+        p[i] = q != NULL ? q : p[i];
+    }
+    void *pages = mheap_pages_alloc(mheap_default(), 5);
+    if (pages != NULL) {
+        mheap_pages_free(pages);
+    }
+    for (size_t i = 0; i < 40; i++) {
+        mheap_free(p[i]);
+    }
+}
+
+// Wherever the limit lies, what it refuses breaks nothing: a refusal for every
+// page that becomes Ready on the way, metadata of a new heap and of a new
+// thread included.
+START_TEST(a_refusal_at_any_page_breaks_nothing) {
+    uint64_t hard = limit_at(MHEAP_OPTION_HARD_LIMIT, (size_t)_i * 4 * 4096);
+    struct mh_actor actor = {.running = false};
+    struct mheap *heap = mheap_create("new");
+    use_everything(heap);
+    mh_actor_do(&actor, use_everything, heap);
+    ck_assert_uint_le(stats().counted_bytes, hard);
+    check_books();
+    use_everything(heap);
+    mh_actor_end(&actor);
+    mheap_destroy(heap);
+    ck_assert_uint_le(stats().counted_bytes, hard);
+    check_books();
+}
+END_TEST
+
 static void get_small(void *arg) {
     size_t *got = arg;
     void *p = mheap_malloc(100);
@@ -471,6 +515,7 @@ int main(void) {
     tcase_add_test(hard, metadata_does_not_pass_the_limit_either);
     tcase_add_test(hard, a_limit_below_what_is_in_use_refuses_growth_only);
     tcase_add_test(hard, absurd_sizes_give_nothing_back);
+    tcase_add_loop_test(hard, a_refusal_at_any_page_breaks_nothing, 0, 100);
     tcase_add_test(hard, a_thread_that_begins_at_the_limit_can_free);
     suite_add_tcase(suite, hard);
     return mh_test_main(suite);
