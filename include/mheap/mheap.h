@@ -178,8 +178,8 @@ enum mheap_option {
     MHEAP_OPTION_CACHE_TOTAL,   // most bytes all caches may hold together
     MHEAP_OPTION_SCAVENGER,     // enum mheap_scavenger
     MHEAP_OPTION_FIRST_OBJECTS, // that a thread gets before it has a cache
-    MHEAP_OPTION_SOFT_LIMIT,    // bytes the library tries to stay below; 0: none
-    MHEAP_OPTION_HARD_LIMIT,    // bytes it never passes; 0: none
+    MHEAP_OPTION_SOFT_LIMIT, // bytes the library tries to stay below; 0: none
+    MHEAP_OPTION_HARD_LIMIT, // bytes it never passes; 0: none
     MHEAP_NOPTIONS,
 };
 

@@ -25,6 +25,7 @@ static uint64_t now;
 
 static void begin(void) {
     mheap_option_set(MHEAP_OPTION_SCAVENGER, MHEAP_SCAVENGER_OFF);
+    mheap_option_set(MHEAP_OPTION_FIRST_OBJECTS, 0); // caches at once
     now = 1000 * MH_SCAV_PERIOD_NS;
     mh_sim_set_clock(now);
     mheap_free(mheap_malloc(MIB)); // metadata, and this thread's cache
@@ -201,16 +202,19 @@ START_TEST(free_memory_of_another_heap_goes_too) {
 }
 END_TEST
 
-static void get_a_span(void *arg) {
+// Its first spans come from the heap, the others from its page cache.
+static void get_spans(void *arg) {
     (void)arg;
-    mheap_free(mheap_malloc(64));
+    for (size_t size = 16; size <= 128; size += 16) {
+        mheap_free(mheap_malloc(size));
+    }
 }
 
 START_TEST(what_other_threads_keep_in_page_caches_goes_too) {
     struct mh_actor actor = {.running = false};
     get(0, N, MIB / 16);
     drop(0, N); // the lowest free pages are Ready now: the thread takes them
-    mh_actor_do(&actor, get_a_span, NULL);
+    mh_actor_do(&actor, get_spans, NULL);
     mheap_release();
     uint64_t soft = limit_at(MHEAP_OPTION_SOFT_LIMIT, 0);
     ck_assert_uint_ge(stats().free_page_bytes, MIB / 4);
