@@ -93,10 +93,28 @@ void *mh_malloc_medium(size_t size) {
     return MH_LIKELY(slot != NULL) ? slot : mh_malloc_slow(size);
 }
 
+// An object of the thread's cache of the default heap, as most are that come this
+// way; NULL when there is no such cache, or not enough memory at first sight.
+static void *alloc_own(size_t size) {
+    struct mh_cache *cache = mh_tls_get();
+    if (size > MH_SMALL_MAX || cache->state != MH_CACHE_IN_USE) {
+        return NULL;
+    }
+    void *slot = mh_cache_alloc(cache, mh_size_class(size));
+    if (slot != NULL) {
+        mh_mark_live((uintptr_t)slot);
+        mh_heap_poke_taking();
+    }
+    return slot;
+}
+
 void *mh_malloc_slow(size_t size) {
     bool zero = false;
     int saved = errno;
-    void *p = mh_alloc(mh_heap_default(), size, 1, &zero);
+    void *p = alloc_own(size);
+    if (p == NULL) {
+        p = mh_alloc(mh_heap_default(), size, 1, &zero);
+    }
     if (p != NULL) {
         errno = saved;
     }
