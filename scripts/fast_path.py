@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """fast_path.py - how many instructions a malloc and a free that hit take.
 
-Compiles the allocation symbols as the release build does and walks the machine
-code of malloc and of free from the first instruction, past every conditional
-jump, to the first return: that is the path of a call whose cache has a slot, or
-room for one. Prints `ARCHITECTURE malloc N free N`, one line for each compiler.
+Compiles the functions as the release build does and walks the machine code of
+each from the first instruction, past every conditional jump, to the first
+return: that is the path of a call whose cache has a slot, or room for one.
+Prints `ARCHITECTURE malloc N free N ...`, one line for each compiler.
 
 With --check, compares with tests/golden/fast_path.txt: the number of the
 compiler that wrote the golden file exactly, others with one part in eight to
@@ -21,7 +21,10 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 GOLDEN = ROOT / "tests/golden/fast_path.txt"
-SOURCE = "core/override/override_malloc.c"
+# Which functions, and where they are.
+SOURCES = {"core/override/override_malloc.c": ("malloc", "free"),
+           "core/api/sized.c": ("mheap_free_sized",)}
+NAMES = [name for names in SOURCES.values() for name in names]
 FLAGS = ["-O3", "-DNDEBUG", "-std=c11", "-fPIC", "-fvisibility=hidden",
          "-fno-builtin", "-fno-omit-frame-pointer", "-momit-leaf-frame-pointer",
          "-ftls-model=initial-exec", "-D_GNU_SOURCE", "-DMH_DEBUG_LEVEL=0",
@@ -39,9 +42,9 @@ def run(*command):
                           text=True).stdout
 
 
-def compile_symbols(compiler, objdump, scratch):
-    """The symbol table and the disassembly of the allocation symbols."""
-    output = scratch / "malloc.o"
+def compile_source(compiler, objdump, source, scratch):
+    """The symbol table and the disassembly of one source."""
+    output = scratch / "source.o"
     version = scratch / "mheap/version.h"
     version.parent.mkdir(exist_ok=True)
     version.write_text("#define MHEAP_VERSION_STRING \"0\"\n", encoding="utf-8")
@@ -49,7 +52,7 @@ def compile_symbols(compiler, objdump, scratch):
              if "x86" in run(compiler, "-dumpmachine") or
              flag != "-momit-leaf-frame-pointer"]
     run(compiler, *flags, f"-I{ROOT}", f"-I{ROOT}/include", f"-I{scratch}",
-        "-c", str(ROOT / SOURCE), "-o", str(output))
+        "-c", str(ROOT / source), "-o", str(output))
     symbols = run(objdump, "-t", str(output))
     return symbols, run(objdump, "-d", "--no-show-raw-insn", str(output))
 
@@ -77,11 +80,14 @@ def path_length(symbols, text, name, machine):
 
 
 def measure(machine, compiler, objdump):
+    counts = {}
     with tempfile.TemporaryDirectory() as scratch:
-        symbols, text = compile_symbols(compiler, objdump,
-                                        pathlib.Path(scratch))
-    return {name: path_length(symbols, text, name, machine)
-            for name in ("malloc", "free")}
+        for source, names in SOURCES.items():
+            symbols, text = compile_source(compiler, objdump, source,
+                                           pathlib.Path(scratch))
+            for name in names:
+                counts[name] = path_length(symbols, text, name, machine)
+    return counts
 
 
 def major(compiler):
@@ -94,8 +100,9 @@ def read_golden():
     for line in GOLDEN.read_text(encoding="utf-8").splitlines():
         words = line.split()
         if words and not line.startswith("#"):
-            golden[words[0]] = (words[2], {words[3]: int(words[4]),
-                                           words[5]: int(words[6])})
+            golden[words[0]] = (words[2], {
+                name: int(count)
+                for name, count in zip(words[3::2], words[4::2])})
     return golden
 
 
@@ -124,14 +131,14 @@ def main():
                 faults.append(f"{machine}: there is no {compiler}")
             continue
         counts = measure(machine, compiler, objdump)
-        lines.append(f"{machine} gcc {major(compiler)} malloc "
-                     f"{counts['malloc']} free {counts['free']}")
+        lines.append(f"{machine} gcc {major(compiler)} " + " ".join(
+            f"{name} {counts[name]}" for name in NAMES))
         if options.check:
             faults.append(wrong(machine, compiler, counts, read_golden()))
     print("\n".join(lines))
     if options.write:
-        GOLDEN.write_text("# Instructions of malloc and free that hit; written "
-                          "by scripts/fast_path.py --write.\n" +
+        GOLDEN.write_text("# Instructions of calls that hit; written by "
+                          "scripts/fast_path.py --write.\n" +
                           "\n".join(lines) + "\n", encoding="utf-8")
     faults = [fault for fault in faults if fault is not None]
     for fault in faults:

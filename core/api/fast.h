@@ -6,6 +6,7 @@
 #ifndef MHEAP_CORE_API_FAST_H
 #define MHEAP_CORE_API_FAST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -66,6 +67,43 @@ static MH_ALWAYS_INLINE void *mh_fast_malloc(size_t size) {
     return MH_LIKELY(slot != NULL) ? slot : mh_malloc_slow(size);
 }
 
+// mh_class_malloc is mh_fast_malloc for a span class known to the caller.
+static MH_ALWAYS_INLINE void *mh_class_malloc(size_t span_class) {
+    void *slot = mh_bin_pop(mh_bin_of(mh_tls_get(), span_class));
+    return MH_LIKELY(slot != NULL)
+               ? slot
+               : mh_malloc_slow(mh_class_size((unsigned)span_class >> 1));
+}
+
+// mh_bin_return pushes the object at a granule of the window, of a span that
+// this cache owns, if it is live and its bin has room; false if not.
+static MH_ALWAYS_INLINE bool mh_bin_return(struct mh_bin *bin, void *p,
+                                           const struct mh_window *window,
+                                           uintptr_t granule) {
+#if MH_CHECKS
+    struct mh_pair *pair = mh_window_pair(window, granule);
+    uint64_t live = pair->live;
+    if (MH_UNLIKELY(!mh_bit_take(&live, granule)) ||
+        MH_UNLIKELY(mh_bit_get(MH_LOAD_RELAXED(&pair->remote), granule))) {
+        return false;
+    }
+#else
+    (void)window;
+    (void)granule;
+#endif
+    struct mh_place *top = bin->top;
+    if (MH_UNLIKELY(top == bin->limit)) {
+        return false;
+    }
+#if MH_CHECKS
+    MH_STORE_RELAXED(&pair->live, live);
+    top[1].pair = pair;
+#endif
+    top[1].slot = p;
+    MH_STORE_RELAXED(&bin->top, top + 1);
+    return true;
+}
+
 // mh_fast_free pushes an object of a span this thread's cache owns. The window
 // sorts out NULL, wild and misaligned pointers, the page word other threads'
 // and large objects, the two bits what is not live; all of them go the slow
@@ -80,31 +118,33 @@ static MH_ALWAYS_INLINE void mh_fast_free(void *p, const char *function) {
     }
     uint32_t word = mh_window_page_word(window, granule);
     uint32_t span_class = word ^ cache->owner_word;
-    if (MH_UNLIKELY(span_class >= 1u << MH_CLASS_BITS)) {
+    if (MH_UNLIKELY(span_class >= 1u << MH_CLASS_BITS) ||
+        MH_UNLIKELY(
+            !mh_bin_return(mh_bin_of(cache, span_class), p, window, granule))) {
         mh_free_slow(p, function);
-        return;
     }
-#if MH_CHECKS
-    struct mh_pair *pair = mh_window_pair(window, granule);
-    uint64_t live = pair->live;
-    if (MH_UNLIKELY(!mh_bit_take(&live, granule)) ||
-        MH_UNLIKELY(mh_bit_get(MH_LOAD_RELAXED(&pair->remote), granule))) {
-        mh_free_slow(p, function);
-        return;
+}
+
+// mh_class_free does the same for an object that should be of a span class.
+// One comparison of the page word says whose it is and of which class, and the
+// way to the bin does not wait for that word. False: nothing has happened, and
+// no more is known than that.
+static MH_ALWAYS_INLINE bool mh_class_free(void *p, size_t span_class) {
+    struct mh_cache *cache = mh_tls_get();
+    const struct mh_window *window = &cache->window;
+    uintptr_t granule = mh_window_granule(window, (uintptr_t)p);
+    if (MH_UNLIKELY(granule >= window->limit)) {
+        return false;
     }
-#endif
-    struct mh_bin *bin = mh_bin_of(cache, span_class);
-    struct mh_place *top = bin->top;
-    if (MH_UNLIKELY(top == bin->limit)) {
-        mh_free_slow(p, function);
-        return;
-    }
-#if MH_CHECKS
-    MH_STORE_RELAXED(&pair->live, live);
-    top[1].pair = pair;
-#endif
-    top[1].slot = p;
-    MH_STORE_RELAXED(&bin->top, top + 1);
+    uint32_t word = mh_window_page_word(window, granule);
+    return MH_LIKELY((word ^ cache->owner_word) == span_class) &&
+           mh_bin_return(mh_bin_of(cache, span_class), p, window, granule);
+}
+
+// mh_size_free is mh_class_free for the class of a size of up to 1 KiB.
+static MH_ALWAYS_INLINE bool mh_size_free(void *p, size_t size) {
+    return MH_LIKELY(size <= MH_CLASS_STEP_LIMIT) &&
+           mh_class_free(p, mh_span_class_by_size[size]);
 }
 
 #endif // MHEAP_CORE_API_FAST_H

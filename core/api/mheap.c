@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/api/fast.h"
+#include "core/api/sized.h"
 #include "core/api/slow.h"
 #include "core/base/atomic.h"
 #include "core/base/bits.h"
@@ -62,15 +63,6 @@ void *mheap_calloc(size_t n, size_t size) {
     return p;
 }
 
-// Whether an object of `have` bytes may stay for one of `size`: not when more
-// than half of it would be unused.
-static bool fits(size_t have, size_t size) {
-    return size <= have && (size > have / 2 || have <= 32);
-}
-
-// Whether an object was ever left larger than its user knows. (a)
-static bool any_oversized;
-
 // An object that shrinks stays where it is when there is no memory to move it:
 // few programs expect that to fail.
 static void *move_object(void *p, struct mh_object object, size_t size) {
@@ -89,11 +81,19 @@ static void *move_object(void *p, struct mh_object object, size_t size) {
         memcpy(to, p, size < object.bytes ? size : object.bytes);
         mheap_free(p);
     } else if (size <= object.bytes) {
-        MH_STORE_RELAXED(&any_oversized, true);
+        mh_object_left_large();
         errno = saved;
         return p;
     }
     return to;
+}
+
+// Leaves a small object where it is.
+static void *keep_object(void *p, struct mh_object object, size_t size) {
+    if (mh_size_class(size) != object.span->size_class) {
+        mh_object_kept();
+    }
+    return p;
 }
 
 static void *bad_realloc(void *p) {
@@ -114,7 +114,9 @@ void *mheap_realloc(void *p, size_t size) {
         return NULL;
     }
     if (object.span->size_class != 0) {
-        return fits(object.bytes, size) ? p : move_object(p, object, size);
+        return mh_object_fits(object.bytes, size)
+                   ? keep_object(p, object, size)
+                   : move_object(p, object, size);
     }
     bool stays_large = size > MH_SMALL_MAX;
     if (stays_large && mh_large_resize(object.span, size)) {
@@ -130,40 +132,6 @@ void *mheap_reallocarray(void *p, size_t n, size_t size) {
         return out_of_memory();
     }
     return mheap_realloc(p, bytes);
-}
-
-// Whether an object asked for with size and align could be the one at p.
-static bool size_matches(const void *p, size_t align, size_t size) {
-    struct mh_object object = mh_object_at(p);
-    if (object.span == NULL) {
-        return true; // a bad free of another kind: let free say which
-    }
-    unsigned size_class = mh_size_class_aligned(size, align);
-    if (MH_LOAD_RELAXED(&any_oversized) && size <= object.bytes) {
-        return true;
-    }
-    if (object.span->size_class == 0) {
-        return size_class == 0 &&
-               mh_align_up(size + (size == 0), MH_PAGE_SIZE) == object.bytes;
-    }
-    if (size_class != 0 &&
-        mh_side_class(size, align) == object.span->size_class) {
-        return true;
-    }
-    // realloc leaves an object where it is when at least half of it is used.
-    return size_class == object.span->size_class || fits(object.bytes, size);
-}
-
-void mheap_free_aligned_sized(void *p, size_t align, size_t size) {
-    if (p != NULL && !size_matches(p, align, size)) {
-        mh_bad_free(p, "free_sized", size);
-        return;
-    }
-    mheap_free(p);
-}
-
-void mheap_free_sized(void *p, size_t size) {
-    mheap_free_aligned_sized(p, 1, size);
 }
 
 void *mheap_aligned_alloc_in(struct mheap *heap, size_t align, size_t size) {

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "core/api/fast.h"
+#include "core/api/sized.h"
 #include "core/base/bits.h"
 #include "core/heap/options.h"
 #include "core/scav/scavenger.h"
@@ -67,7 +68,7 @@ MHEAP_API void cfree(void *p) {
 }
 
 MHEAP_API void free_sized(void *p, size_t size) {
-    mheap_free_sized(p, size);
+    mh_fast_free_sized(p, size);
 }
 
 MHEAP_API void free_aligned_sized(void *p, size_t align, size_t size) {
