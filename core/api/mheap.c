@@ -1,5 +1,8 @@
 // mheap.c - the malloc family, heaps, and giving back.
 
+// mheap_malloc is defined here, and not the inline one.
+#define MHEAP_NO_INLINE
+
 #include "mheap/mheap.h"
 
 #include <errno.h>

@@ -3,6 +3,9 @@
 // When it is, the fast path has compared one word and nothing is left to do
 // here. When it is not, the size may still be right: this decides.
 
+// The names below are those of functions here, not of the inline ones.
+#define MHEAP_NO_INLINE
+
 #include "core/api/sized.h"
 
 #include <errno.h>

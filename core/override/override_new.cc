@@ -17,6 +17,8 @@
 #include <cstdlib>
 #include <new>
 
+// No size is constant here: straight to the functions.
+#define MHEAP_NO_INLINE
 #include "mheap/mheap.h"
 
 extern "C" [[noreturn]] void mh_fatal(const char *text);

@@ -35,7 +35,8 @@ extern "C" {
 // The malloc family --------------------------------------------------------
 
 // mheap_malloc returns size bytes, not zeroed. Size 0 gives a pointer of its
-// own, which must be freed and not be read.
+// own, which must be freed and not be read. A size that the compiler knows
+// costs less (inline.h).
 MHEAP_API void *mheap_malloc(size_t size);
 
 // mheap_calloc returns n * size zeroed bytes; NULL also when that overflows.
@@ -218,5 +219,7 @@ MHEAP_API const char *mheap_version(void);
 #ifdef __cplusplus
 }
 #endif
+
+#include "mheap/inline.h"
 
 #endif // MHEAP_MHEAP_H

@@ -76,6 +76,9 @@ END
         -DCMAKE_PREFIX_PATH="$prefix" &&
         cmake --build "$folder/user/build"
 } >"$folder/user.log" 2>&1 || { cat "$folder/user.log"; fail "find_package"; }
+# Only the static library is sure to be of the header's version.
+grep -q MHEAP_NO_INLINE "$folder/user/build/build.ninja" ||
+    fail "the shared library's programs know its classes"
 version=$("$folder/user/build/with_api")
 [[ $version == "1 0."* ]] || fail "with_api printed $version"
 "$folder/user/build/with_malloc" || fail "malloc is not mheap's when linked"
