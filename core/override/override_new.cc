@@ -11,7 +11,10 @@
 //
 // The sizes that sized delete is given are not compared. The language makes a
 // wrong one undefined, but programs that delete through a base class do it, and
-// work on every C library.
+// work on every C library. And a size that is not compared is of no use: the
+// page word must be looked at anyhow, for the owner, and has the class. Built
+// with MH_CHECK_DELETE, a wrong size is a bad free; a delete then takes four
+// instructions more (docs/decisions/0008-inline.md).
 
 #include <cstddef>
 #include <cstdlib>
@@ -145,6 +148,26 @@ inline void *get_or_null(std::size_t size, std::size_t align) noexcept {
     return p != nullptr ? p : allocate_or_null(size, align);
 }
 
+inline void give_back(void *p, std::size_t size) noexcept {
+#if MH_CHECK_DELETE
+    mheap_free_sized(p, size);
+#else
+    static_cast<void>(size);
+    mheap_free(p);
+#endif
+}
+
+inline void give_back(void *p, std::size_t size,
+                      std::align_val_t align) noexcept {
+#if MH_CHECK_DELETE
+    mheap_free_aligned_sized(p, static_cast<std::size_t>(align), size);
+#else
+    static_cast<void>(size);
+    static_cast<void>(align);
+    mheap_free(p);
+#endif
+}
+
 } // namespace
 
 #define API MHEAP_API
@@ -199,12 +222,12 @@ API void operator delete[](void *p, const std::nothrow_t &) noexcept {
     mheap_free(p);
 }
 
-API void operator delete(void *p, std::size_t) noexcept {
-    mheap_free(p);
+API void operator delete(void *p, std::size_t size) noexcept {
+    give_back(p, size);
 }
 
-API void operator delete[](void *p, std::size_t) noexcept {
-    mheap_free(p);
+API void operator delete[](void *p, std::size_t size) noexcept {
+    give_back(p, size);
 }
 
 API void operator delete(void *p, std::align_val_t) noexcept {
@@ -225,10 +248,12 @@ API void operator delete[](void *p, std::align_val_t,
     mheap_free(p);
 }
 
-API void operator delete(void *p, std::size_t, std::align_val_t) noexcept {
-    mheap_free(p);
+API void operator delete(void *p, std::size_t size,
+                         std::align_val_t align) noexcept {
+    give_back(p, size, align);
 }
 
-API void operator delete[](void *p, std::size_t, std::align_val_t) noexcept {
-    mheap_free(p);
+API void operator delete[](void *p, std::size_t size,
+                           std::align_val_t align) noexcept {
+    give_back(p, size, align);
 }

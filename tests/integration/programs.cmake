@@ -62,6 +62,25 @@ mheap_program_test(going_home.off "${CMAKE_COMMAND}" -E env MHEAP_SCAVENGER=off
 # memory_limit_test.py runs it preloaded.
 mheap_program(limit_run limit_run.c)
 add_dependencies(limit_run mheap_malloc_shared)
+# As MHEAP_CHECK_DELETE says, and with operators of the other kind before the
+# library's.
+set(mheap_delete_kinds ignored checked)
+if(MHEAP_CHECK_DELETE)
+    list(REVERSE mheap_delete_kinds)
+endif()
+list(GET mheap_delete_kinds 0 mheap_delete_kind)
+list(GET mheap_delete_kinds 1 mheap_delete_other)
+mheap_program_both(delete_sizes delete_sizes_test.cc ${mheap_delete_kind})
+mheap_program(delete_sizes_other delete_sizes_test.cc
+    "${PROJECT_SOURCE_DIR}/core/override/override_new.cc")
+target_compile_definitions(delete_sizes_other PRIVATE OVERRIDE_PRELOADED=0
+    MH_CXX_IS_OPTIONAL=0 MH_CHECK_DELETE=$<NOT:$<BOOL:${MHEAP_CHECK_DELETE}>>)
+target_link_libraries(delete_sizes_other PRIVATE mheap_malloc)
+mheap_program_test(delete_sizes.other delete_sizes_other ${mheap_delete_other})
+foreach(test linked preload other)
+    set_property(TEST integration.delete_sizes.${test} APPEND PROPERTY
+        ENVIRONMENT MHEAP_BAD_FREE=count)
+endforeach()
 
 add_library(dlopen_plugin MODULE dlopen_plugin.c)
 add_library(dlopen_module MODULE dlopen_module.cc)
