@@ -14,7 +14,7 @@
 // work on every C library. And a size that is not compared is of no use: the
 // page word must be looked at anyhow, for the owner, and has the class. Built
 // with MH_CHECK_DELETE, a wrong size is a bad free; a delete then takes four
-// instructions more (docs/decisions/0008-inline.md).
+// instructions more (docs/decisions/0010-inline.md).
 
 #include <cstddef>
 #include <cstdlib>
