@@ -93,8 +93,9 @@ void *mh_malloc_medium(size_t size) {
     return MH_LIKELY(slot != NULL) ? slot : mh_malloc_slow(size);
 }
 
-// An object of the thread's cache of the default heap, as most are that come this
-// way; NULL when there is no such cache, or not enough memory at first sight.
+// An object of the thread's cache of the default heap, as most are that come
+// this way; NULL when there is no such cache, or not enough memory at first
+// sight.
 static void *alloc_own(size_t size) {
     struct mh_cache *cache = mh_tls_get();
     if (size > MH_SMALL_MAX || cache->state != MH_CACHE_IN_USE) {

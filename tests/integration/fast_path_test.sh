@@ -19,7 +19,7 @@ mkdir -p "$scratch/tests" "$scratch/scripts"
 cp -r "$source_dir/core" "$source_dir/include" "$source_dir/platform" "$scratch"
 cp -r "$source_dir/tests/golden" "$scratch/tests"
 cp "$source_dir/scripts/fast_path.py" "$scratch/scripts"
-sed -i 's/^    top\[1\] = p;$/    top[1] = p;\n    bin->limit += (uintptr_t)top \& 1;/' \
+sed -i 's/^    top\[1\].slot = p;$/    top[1].slot = p;\n    bin->limit += (uintptr_t)top \& 1;/' \
     "$scratch/core/api/fast.h"
 cmp -s "$source_dir/core/api/fast.h" "$scratch/core/api/fast.h" &&
     fail "nothing was planted"
