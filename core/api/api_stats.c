@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "core/api/lock_counts.h"
 #include "core/base/atomic.h"
 #include "core/base/bits.h"
 #include "core/heap/bad_free.h"
@@ -199,6 +200,7 @@ void mheap_stats(const struct mheap *heap, struct mheap_stats *out) {
     }
     count_caches(heap, out);
     count_process(out);
+    mh_lock_counts(heap, out);
 }
 
 bool mheap_class_stats_get(const struct mheap *heap, unsigned i,

@@ -73,6 +73,8 @@ static void forget(const struct mh_lock *lock) {
 void mh_lock_init(struct mh_lock *lock, enum mh_lock_rank rank) {
     lock->word = FREE;
     lock->rank = rank;
+    lock->taken = 0;
+    lock->contended = 0;
     lock->waits = 0;
 }
 
@@ -97,18 +99,23 @@ static MH_NOINLINE void take_slow(struct mh_lock *lock) {
     }
 }
 
-void mh_lock(struct mh_lock *lock) {
-    enter(lock, lock->rank);
+// Counted once it is held: nobody else writes the counts then.
+static void take(struct mh_lock *lock) {
     if (MH_UNLIKELY(!try_take(lock))) {
         take_slow(lock);
+        MH_STORE_RELAXED(&lock->contended, lock->contended + 1);
     }
+    MH_STORE_RELAXED(&lock->taken, lock->taken + 1);
+}
+
+void mh_lock(struct mh_lock *lock) {
+    enter(lock, lock->rank);
+    take(lock);
 }
 
 void mh_lock_same(struct mh_lock *lock) {
     enter(lock, lock->rank + 1);
-    if (MH_UNLIKELY(!try_take(lock))) {
-        take_slow(lock);
-    }
+    take(lock);
 }
 
 void mh_unlock(struct mh_lock *lock) {

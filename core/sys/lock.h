@@ -9,16 +9,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/base/attr.h"
 #include "core/base/lock_rank.h"
 
+// The counts are never reset. The first two are written by whoever holds the
+// lock, so that counting costs a plain addition. The alignment keeps the one
+// that every taking writes in the cache line of the word.
 struct mh_lock {
-    uint32_t word;  // 0 free, 1 held, 2 held and somebody may sleep
-    uint32_t rank;  // enum mh_lock_rank
-    uint64_t waits; // how often a thread had to sleep; never reset
+    MH_ALIGNED(16) uint32_t word; // 0 free, 1 held, 2 held, and sleepers maybe
+    uint32_t rank;                // enum mh_lock_rank
+    uint64_t taken;               // how often it was taken
+    uint64_t contended;           // of those, when it was held at first
+    uint64_t waits;               // how often a thread had to sleep
 };
 
 #define MH_LOCK_INIT(rank_value) \
-    { 0, (rank_value), 0 }
+    { 0, (rank_value), 0, 0, 0 }
 
 // mh_lock_init makes a free lock in memory the caller owns.
 void mh_lock_init(struct mh_lock *lock, enum mh_lock_rank rank);

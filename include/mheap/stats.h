@@ -54,6 +54,18 @@ struct mheap_stats {
     uint64_t soft_limit_bytes;  // 0: none
     uint64_t hard_limit_bytes;  // 0: none
     uint64_t limit_refusals_total; // growth refused by the hard limit
+    // How often locks were taken, by lock (docs/locking.md); this function
+    // takes some itself. The first three are of the heap, the others of the
+    // process.
+    uint64_t locks_heap_total;      // pages and address space of the heap
+    uint64_t locks_central_total;   // spans without an owner
+    uint64_t locks_side_total;      // cache of the threads without one
+    uint64_t locks_registry_total;  // threads that come or go
+    uint64_t locks_arenas_total;    // address space from the system
+    uint64_t locks_records_total;   // span records, a lock per arena
+    uint64_t locks_other_total;     // list of heaps, giving back, records
+    uint64_t locks_thread_total;    // those that belong to one thread
+    uint64_t locks_contended_total; // of all these: another thread held it
 };
 
 // mheap_stats fills *out for one heap, or for all of them when heap is NULL

@@ -46,6 +46,8 @@ START_TEST(only_one_thread_is_inside_at_a_time) {
         pthread_join(threads[i], NULL);
     }
     ck_assert_uint_eq(counter, NTHREADS * NROUNDS);
+    ck_assert_uint_eq(heap_lock.taken, NTHREADS * NROUNDS);
+    ck_assert_uint_le(heap_lock.contended, heap_lock.taken);
     ck_assert(!mh_lock_is_held(&heap_lock));
 }
 END_TEST
@@ -71,6 +73,8 @@ START_TEST(a_sleeper_is_counted_and_woken_by_the_unlock) {
     pthread_join(thread, NULL);
     ck_assert(taken);
     ck_assert_uint_eq(heap_lock.waits, 1);
+    ck_assert_uint_eq(heap_lock.taken, 2);
+    ck_assert_uint_eq(heap_lock.contended, 1);
 }
 END_TEST
 
@@ -80,6 +84,41 @@ START_TEST(a_lock_nobody_wants_counts_no_waits) {
         mh_unlock(&heap_lock);
     }
     ck_assert_uint_eq(heap_lock.waits, 0);
+    ck_assert_uint_eq(heap_lock.contended, 0);
+}
+END_TEST
+
+START_TEST(each_taking_is_counted_in_the_lock_that_was_taken) {
+    for (unsigned i = 1; i <= 100; i++) {
+        mh_lock(&central_lock);
+        ck_assert_uint_eq(central_lock.taken, i); // while it is held
+        mh_lock_same(&other_central);
+        mh_unlock(&other_central);
+        mh_unlock(&central_lock);
+    }
+    ck_assert_uint_eq(central_lock.taken, 100);
+    ck_assert_uint_eq(other_central.taken, 100);
+    ck_assert_uint_eq(heap_lock.taken, 0);
+}
+END_TEST
+
+START_TEST(the_count_lies_in_the_cache_line_of_the_lock) {
+    struct {
+        uint64_t something;
+        struct mh_lock lock;
+    } places[8];
+    for (int i = 0; i < 8; i++) {
+        uintptr_t word = (uintptr_t)&places[i].lock.word;
+        uintptr_t last = (uintptr_t)(&places[i].lock.taken + 1) - 1;
+        ck_assert_uint_eq(word / MH_CACHE_LINE, last / MH_CACHE_LINE);
+    }
+}
+END_TEST
+
+START_TEST(reset_keeps_the_counts) {
+    mh_lock(&heap_lock);
+    mh_lock_reset(&heap_lock);
+    ck_assert_uint_eq(heap_lock.taken, 1);
 }
 END_TEST
 
@@ -99,6 +138,8 @@ START_TEST(init_makes_a_free_lock_of_any_memory) {
     memset(&lock, 0xa5, sizeof(lock));
     mh_lock_init(&lock, MH_RANK_FIXALLOC);
     ck_assert(!mh_lock_is_held(&lock));
+    ck_assert_uint_eq(lock.taken, 0);
+    ck_assert_uint_eq(lock.contended, 0);
     ck_assert_uint_eq(lock.waits, 0);
     mh_lock(&lock);
     mh_unlock(&lock);
@@ -230,6 +271,9 @@ int main(void) {
 
     TCase *one = tcase_create("one thread");
     tcase_add_test(one, a_lock_nobody_wants_counts_no_waits);
+    tcase_add_test(one, each_taking_is_counted_in_the_lock_that_was_taken);
+    tcase_add_test(one, the_count_lies_in_the_cache_line_of_the_lock);
+    tcase_add_test(one, reset_keeps_the_counts);
     tcase_add_test(one, zeroed_memory_with_a_rank_is_a_free_lock);
     tcase_add_test(one, init_makes_a_free_lock_of_any_memory);
     tcase_add_test(one, locking_keeps_errno);
