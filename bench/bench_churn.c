@@ -119,6 +119,8 @@ static void measure_churn(struct bench_run *run, size_t which) {
         bench_pages_free(workers[i].objects, set_size);
     }
     bench_put_ns(run, "ns", cpu_ns, ops);
+    // Made and in the end freed, and replaced once before.
+    bench_put_untimed(run, (uint64_t)2 * count * nthreads);
     bench_pages_free(workers, workers_size);
     bench_pages_free(threads, nthreads * sizeof(pthread_t));
     pthread_barrier_destroy(&filled);

@@ -66,23 +66,33 @@ class SuiteJob:
                         "peak memory, programs"))
 
 
+def locks(case, label):
+    """How often locks that all threads share were taken. Only mheap says."""
+    return Measure(f"{case}_shared_locks_per_1000_ops",
+                   f"{label}: shared locks", "in 1,000", "locks", judged=False)
+
+
 def pair(size):
     key = f"pair{size}"
     peak = "pairs" if size == 64 else ""
     row = Measure(f"{key}_ns", f"pair {size} B", "ns", "pairs")
-    return Job("bench_pairs", key, (row,), wants_peak=peak)
+    return Job("bench_pairs", key, (row, locks(key, row.label)),
+               wants_peak=peak)
 
 
 def pair_threads(size, threads):
-    row = Measure(f"pair{size}_ns", f"pair {size} B, {threads} threads", "ns",
+    key = f"pair{size}"
+    row = Measure(f"{key}_ns", f"pair {size} B, {threads} threads", "ns",
                   "pairs, threads")
-    return Job("bench_pairs", f"pair{size}", (row,), {"threads": threads})
+    return Job("bench_pairs", key, (row, locks(key, row.label)),
+               {"threads": threads})
 
 
 def batch(case, text):
     rows = tuple(
         Measure(f"{case}_{what}_ns", f"batch, freed {text}: {what}", "ns",
                 "batches") for what in ("malloc", "free"))
+    rows += (locks(case, f"batch, freed {text}"),)
     return Job("bench_batch", case, rows, wants_peak=f"batch, freed {text}")
 
 
@@ -91,22 +101,23 @@ def churn(case, threads):
     label = f"{case.replace('churn', 'churn ')}, {threads} {plural}"
     family = "churn" if threads == 1 else "churn, threads"
     row = Measure(f"{case}_ns", label, "ns", family)
-    return Job("bench_churn", case, (row,), {"threads": threads},
-               wants_peak=label)
+    return Job("bench_churn", case, (row, locks(case, label)),
+               {"threads": threads}, wants_peak=label)
 
 
 def handover(case, text):
     rows = tuple(
         Measure(f"{case}_{what}_ns", f"{text}: {what}", "ns", "hand-over")
         for what in ("malloc", "free"))
-    return Job("bench_handover", case, rows, wants_peak=text)
+    return Job("bench_handover", case, rows + (locks(case, text),),
+               wants_peak=text)
 
 
 def larson(threads):
     label = f"larson-like, {threads} threads"
     row = Measure("larson_ns", label, "ns", "larson-like")
-    return Job("bench_larson", "larson", (row,), {"threads": threads},
-               seconds=1.0, wants_peak=label)
+    return Job("bench_larson", "larson", (row, locks("larson", label)),
+               {"threads": threads}, seconds=1.0, wants_peak=label)
 
 
 def simple(program, case, label, family):

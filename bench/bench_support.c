@@ -31,6 +31,10 @@ void bench_put_ns(struct bench_run *run, const char *suffix, uint64_t cpu_ns,
     run->total_ops += ops;
 }
 
+void bench_put_untimed(struct bench_run *run, uint64_t ops) {
+    run->untimed_ops += ops;
+}
+
 bool bench_more(const struct bench_options *options, uint64_t start_ns,
                 uint64_t done) {
     if (options->ops != 0) {
@@ -197,6 +201,25 @@ static bool read_options(struct bench_options *options, int argc, char **argv) {
 
 // The run.
 
+// Locks are counted from a case's first call to its last. What it does untimed
+// is mostly not among its operations: the figures are upper bounds.
+static void run_case(struct bench_run *run, const struct bench_case *chosen) {
+    struct bench_locks before = {0, 0};
+    struct bench_locks after = {0, 0};
+    uint64_t ops = run->total_ops + run->untimed_ops;
+    bool known = bench_locks_read(&before);
+    run->current = chosen;
+    chosen->run(run, chosen->arg);
+    ops = run->total_ops + run->untimed_ops - ops;
+    if (known && ops != 0 && bench_locks_read(&after)) {
+        double per_1000 = 1000.0 / (double)ops;
+        bench_put(run, "shared_locks_per_1000_ops",
+                  (double)(after.shared - before.shared) * per_1000);
+        bench_put(run, "contended_locks_per_1000_ops",
+                  (double)(after.contended - before.contended) * per_1000);
+    }
+}
+
 static bool run_cases(struct bench_run *run,
                       const struct bench_program *program) {
     const char *wanted = run->options.case_name;
@@ -207,8 +230,7 @@ static bool run_cases(struct bench_run *run,
             continue;
         }
         found = true;
-        run->current = candidate;
-        candidate->run(run, candidate->arg);
+        run_case(run, candidate);
     }
     if (!found) {
         fprintf(stderr, "bench: no case named %s (see --help)\n", wanted);

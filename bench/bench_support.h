@@ -58,6 +58,7 @@ struct bench_run {
     struct bench_options options;
     const struct bench_case *current;
     uint64_t total_ops;
+    uint64_t untimed_ops;
     size_t nmetrics;
     struct bench_metric metrics[BENCH_METRICS_MAX];
 };
@@ -73,6 +74,10 @@ void bench_put(struct bench_run *run, const char *suffix, double value);
 // bench_put_ns records time per operation and adds ops to the run's total.
 void bench_put_ns(struct bench_run *run, const char *suffix, uint64_t cpu_ns,
                   uint64_t ops);
+
+// bench_put_untimed tells of operations before and after the timed ones, where
+// they are many: locks are counted over all of them.
+void bench_put_untimed(struct bench_run *run, uint64_t ops);
 
 // bench_more reports whether a case that began at start_ns (bench_wall_ns) and
 // has done `done` operations should go on.

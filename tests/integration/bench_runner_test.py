@@ -35,7 +35,8 @@ from bench_fixture import measured, session
 from bench_rows import JOBS
 
 FLAGS = ["-std=c11", "-O1", "-D_GNU_SOURCE", "-fno-builtin-malloc",
-         "-fno-builtin-free", "-fno-builtin-calloc", "-fno-builtin-realloc"]
+         "-fno-builtin-free", "-fno-builtin-calloc", "-fno-builtin-realloc",
+         "-I", os.path.join(os.path.dirname(BENCH), "include")]
 # What is linked into every program.
 SHARED = ("bench_support", "bench_probe", "histogram", "trace_build",
           "trace_cache", "trace_compiler", "trace_interpreter", "trace_read")
@@ -93,6 +94,37 @@ void *malloc(size_t size) {
         nanosleep(&(struct timespec){.tv_nsec = 2100000}, NULL);
     }
     return __libc_malloc(size);
+}
+"""
+
+# An allocator that counts locks: between two calls of mheap_stats 65 that are
+# shared, each kind another number, 1000 of single threads, and 13 contended.
+# OLDER writes as much as before there were counts, NEWER more than there is.
+COUNTED = """
+#include <stddef.h>
+#include <string.h>
+#include "mheap/stats.h"
+void mheap_stats(const struct mheap *heap, struct mheap_stats *out) {
+    static uint64_t calls;
+    calls++;
+    (void)heap;
+#ifdef OLDER
+    memset(out, 0, offsetof(struct mheap_stats, locks_heap_total));
+#else
+#ifdef NEWER
+    memset(out, 1, 3000);
+#endif
+    memset(out, 0, sizeof(*out));
+    out->locks_heap_total = 30 * calls;
+    out->locks_central_total = 20 * calls;
+    out->locks_side_total = 5 * calls;
+    out->locks_registry_total = 4 * calls;
+    out->locks_arenas_total = 3 * calls;
+    out->locks_records_total = 2 * calls;
+    out->locks_other_total = 1 * calls;
+    out->locks_thread_total = 1000 * calls;
+    out->locks_contended_total = 13 * calls;
+#endif
 }
 """
 
@@ -397,8 +429,47 @@ class RealRuns(unittest.TestCase):
                 os.path.join(self.build, "bench", job.program), args, [])
             known = set(line["metrics"]) | {"peak_kib"}
             for measure in job.all_measures():
-                self.assertIn(measure.key, known, job.name)
+                if measure.family != "locks":  # the C library counts none
+                    self.assertIn(measure.key, known, job.name)
             self.assertGreater(line["peak_kib"], 0)
+
+    def counted(self, job, *flags):
+        """A run of a job under an allocator that counts locks."""
+        library = os.path.join(self.build, "libcounted.so")
+        self.compile(library, COUNTED, "-shared", "-fPIC", "-I",
+                     os.path.join(os.path.dirname(BENCH), "include"), *flags)
+        done = subprocess.run(
+            [os.path.join(self.build, "bench", job.program),
+             *job.arguments(1, 0), "--ops", "1", "--objects", "200"],
+            check=True, capture_output=True, text=True,
+            env={"LD_PRELOAD": library})
+        return json.loads(done.stdout)
+
+    def test_shared_locks_are_counted_where_the_allocator_counts(self):
+        jobs = [job for job in JOBS
+                for measure in job.measures if measure.family == "locks"]
+        self.assertGreater(len(jobs), 20)
+        for job in jobs:
+            line = self.counted(job)
+            found = line["metrics"]
+            ops = line["ops"]
+            if job.program == "bench_churn":  # made, replaced once, freed
+                ops += 2 * 200 * job.options["threads"]
+            for key, locks in ((f"{job.case}_shared_locks_per_1000_ops", 65),
+                               (f"{job.case}_contended_locks_per_1000_ops",
+                                13)):
+                self.assertAlmostEqual(found[key] * ops, locks * 1000,
+                                       delta=1, msg=job.name)
+            named = {measure.key for measure in job.measures
+                     if measure.family == "locks"}
+            self.assertLessEqual(named, set(found), job.name)
+
+    def test_an_allocator_of_another_version_does_no_harm(self):
+        job = JOBS[0]
+        for flag, counts in (("-DOLDER", False), ("-DNEWER", True)):
+            found = self.counted(job, flag)["metrics"]
+            self.assertEqual(f"{job.case}_shared_locks_per_1000_ops" in found,
+                             counts, flag)
 
     def test_the_same_seed_and_ops_do_the_same_work(self):
         program = os.path.join(self.build, "bench", "bench_churn")
