@@ -18,15 +18,6 @@
 #include "bench_support.h"
 #include "mheap/stats.h"
 
-// Compiled by hand, without the library's headers at hand, the programs count
-// no locks.
-#if __has_include("mheap/stats.h")
-#    include "mheap/stats.h"
-#    define HAVE_LOCK_WAITS 1
-#else
-#    define HAVE_LOCK_WAITS 0
-#endif
-
 static uint64_t read_clock(clockid_t clock) {
     struct timespec now;
     if (clock_gettime(clock, &now) != 0) {
@@ -197,49 +188,33 @@ static void print_libraries(FILE *out) {
     putc(']', out);
 }
 
-// mheap counts how often a thread slept for one of its locks. It is found by
-// name, as malloc is: these programs link no allocator.
-static void print_lock_waits(FILE *out) {
-#if HAVE_LOCK_WAITS
-    void (*read_stats)(const struct mheap *, struct mheap_stats *) = NULL;
-    void *symbol = dlsym(RTLD_DEFAULT, "mheap_stats");
-    memcpy(&read_stats, &symbol, sizeof read_stats);
-    if (read_stats != NULL) {
-        struct mheap_stats stats = {0};
-        read_stats(NULL, &stats);
-        fprintf(out, ",\"lock_waits\":%llu",
-                (unsigned long long)stats.lock_waits_total);
-    }
-#else
-    (void)out;
-#endif
-}
+// What mheap says of itself. The loader binds it, as it does malloc: these
+// programs link no allocator, and dlsym would allocate to say that it is not
+// there.
+__attribute__((weak)) extern void mheap_stats(const struct mheap *heap,
+                                              struct mheap_stats *out);
 
-void bench_probe_print(FILE *out) {
-    print_serves(out);
-    putc(',', out);
-    print_libraries(out);
-    print_lock_waits(out);
-}
+// One of another version may have a shorter or a longer structure: a member
+// that was not written says the first, and room behind it takes what is too
+// long.
+union answer {
+    struct mheap_stats stats;
+    unsigned char room[4096];
+};
 
-// Found by name, as the programs link no allocator. One of another version may
-// have a shorter or a longer structure: a member that was not written says the
-// first, and room behind it takes what is too long.
-bool bench_locks_read(struct bench_locks *locks) {
-    union {
-        struct mheap_stats stats;
-        unsigned char room[4096];
-    } answer;
-    void *found = dlsym(RTLD_DEFAULT, "mheap_stats");
-    if (found == NULL) {
+static bool ask(union answer *answer) {
+    memset(answer, 0xff, sizeof *answer);
+    if (mheap_stats == NULL) {
         return false;
     }
-    void (*ask)(const struct mheap *, struct mheap_stats *) = NULL;
-    memcpy(&ask, &found, sizeof ask);
-    memset(&answer, 0xff, sizeof answer);
-    ask(NULL, &answer.stats);
+    mheap_stats(NULL, &answer->stats);
+    return true;
+}
+
+bool bench_locks_read(struct bench_locks *locks) {
+    union answer answer;
     const struct mheap_stats *stats = &answer.stats;
-    if (stats->locks_contended_total == UINT64_MAX) {
+    if (!ask(&answer) || stats->locks_contended_total == UINT64_MAX) {
         return false;
     }
     locks->shared = stats->locks_heap_total + stats->locks_central_total +
@@ -248,4 +223,19 @@ bool bench_locks_read(struct bench_locks *locks) {
                     stats->locks_other_total;
     locks->contended = stats->locks_contended_total;
     return true;
+}
+
+static void print_lock_waits(FILE *out) {
+    union answer answer;
+    if (ask(&answer) && answer.stats.lock_waits_total != UINT64_MAX) {
+        fprintf(out, ",\"lock_waits\":%llu",
+                (unsigned long long)answer.stats.lock_waits_total);
+    }
+}
+
+void bench_probe_print(FILE *out) {
+    print_serves(out);
+    putc(',', out);
+    print_libraries(out);
+    print_lock_waits(out);
 }

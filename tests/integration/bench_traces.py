@@ -15,7 +15,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 BENCH = os.path.join(ROOT, "bench")
 
-FLAGS = ["-std=c11", "-O1", "-D_GNU_SOURCE", "-fno-builtin", "-pthread"]
+FLAGS = ["-std=c11", "-O1", "-D_GNU_SOURCE", "-fno-builtin", "-pthread",
+         "-I", os.path.join(ROOT, "include")]
 HEADER = struct.Struct("<8sIIQIIQ")  # without the sum of itself
 RECORD = struct.Struct("<BBHIQ")
 MALLOC, CALLOC, ALIGNED, REALLOC, FREE = range(1, 6)

@@ -132,8 +132,13 @@ END_TEST
 // A working set that stays in the bins, after it was made once.
 START_TEST(hits_take_no_lock) {
     void *p[8];
-    for (int i = 0; i < 200; i++) {
-        mheap_free(mheap_malloc(64));
+    for (int round = 0; round < 200; round++) {
+        for (int i = 0; i < 8; i++) {
+            p[i] = mheap_malloc(64);
+        }
+        for (int i = 0; i < 8; i++) {
+            mheap_free(p[i]);
+        }
     }
     struct mheap_stats asking = cost_of_asking(NULL), before = stats_of(NULL);
     for (int round = 0; round < 1000; round++) {
