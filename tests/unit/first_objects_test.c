@@ -94,6 +94,7 @@ START_TEST(other_threads_have_one_after_their_first_objects) {
     ck_assert(next.has_cache);
     ck_assert_uint_ne(owner_of(next.objects[0]), side_of(mheap_default()));
     check_books();
+    mh_actor_end(&actor);
 }
 END_TEST
 
@@ -108,6 +109,8 @@ START_TEST(the_option_says_how_many_they_are) {
     ck_assert(!other.has_cache);
     mh_actor_do(&later, make, &other);
     ck_assert(other.has_cache);
+    mh_actor_end(&at_once);
+    mh_actor_end(&later);
 }
 END_TEST
 
@@ -123,6 +126,9 @@ START_TEST(threads_with_few_objects_share_spans) {
     ck_assert_uint_eq(stats().spans, 2); // that, and the first thread's
     ck_assert_uint_eq(stats().in_use_objects, NACTORS);
     check_books();
+    for (size_t i = 0; i < NACTORS; i++) {
+        mh_actor_end(&actors[i]);
+    }
 }
 END_TEST
 
@@ -191,6 +197,7 @@ START_TEST(a_wrong_size_is_caught) {
     mh_actor_do(&actor, make, &wish);
     mheap_free_sized(wish.objects[0], 16);
     ck_assert_uint_eq(stats().bad_frees_total, MH_CHECKS);
+    mh_actor_end(&actor);
 }
 END_TEST
 
@@ -210,6 +217,7 @@ START_TEST(a_double_free_is_caught_whoever_makes_it) {
     ck_assert_uint_eq(stats().bad_frees_total, (uint64_t)2 * MH_CHECKS);
     mheap_free(wish.objects[1]);
     ck_assert_uint_eq(stats().bad_frees_total, (uint64_t)2 * MH_CHECKS);
+    mh_actor_end(&actor);
 }
 END_TEST
 
@@ -253,6 +261,7 @@ START_TEST(they_come_from_the_heap_that_was_asked) {
     mheap_destroy(heap);
     ck_assert_uint_eq(stats().in_use_objects, 0);
     check_books();
+    mh_actor_end(&actor);
 }
 END_TEST
 
@@ -281,6 +290,7 @@ START_TEST(a_child_goes_on_with_them) {
     mh_actor_do(&actor, fork_and_drop, &wish);
     mh_actor_do(&actor, drop, &wish);
     check_books();
+    mh_actor_end(&actor);
 }
 END_TEST
 
