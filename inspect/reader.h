@@ -73,6 +73,7 @@ void mh_reader_classes(struct mh_reader *reader);
 void mh_reader_arenas(struct mh_reader *reader); // arenas and spans
 void mh_reader_heaps(struct mh_reader *reader);
 void mh_reader_caches(struct mh_reader *reader);
+void mh_reader_locks(struct mh_reader *reader);  // how often each was taken
 void mh_reader_chunks(struct mh_reader *reader); // pages of heaps
 void mh_reader_books(struct mh_reader *reader);  // books, where metadata lies
 void mh_reader_pages(struct mh_reader *reader);  // runs, extents

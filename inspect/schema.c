@@ -38,9 +38,10 @@ _Static_assert(sizeof(struct mheap_inspect_field) == MH_SCHEMA_ROW_BYTES,
 
 // Structures only some versions list: with them go their optional fields.
 static bool is_optional_structure(size_t i) {
-    return i == MH_S_bin_count || i == MH_S_heap_counts ||
-           i == MH_S_arena_map || i == MH_S_persistent ||
-           i == MH_S_persistent_chunk || i == MH_S_limits;
+    return i == MH_S_lock || i == MH_S_central || i == MH_S_bin_count ||
+           i == MH_S_heap_counts || i == MH_S_arena_map ||
+           i == MH_S_persistent || i == MH_S_persistent_chunk ||
+           i == MH_S_limits;
 }
 
 static uint32_t number_at(const unsigned char *row, size_t offset, bool big) {
@@ -119,6 +120,13 @@ static const char *elements_fault(const struct mh_schema *schema) {
     static const struct {
         enum mh_field array, element;
     } pairs[] = {
+        {MH_F_arenas_lock, MH_S_lock},
+        {MH_F_arena_lock, MH_S_lock},
+        {MH_F_caches_lock, MH_S_lock},
+        {MH_F_central_lock, MH_S_lock},
+        {MH_F_heap_lock, MH_S_lock},
+        {MH_F_heap_side_lock, MH_S_lock},
+        {MH_F_heap_central, MH_S_central},
         {MH_F_arena_spans, MH_S_span},
         {MH_F_cache_bins, MH_S_bin},
         {MH_F_cache_counts, MH_S_bin_count},

@@ -18,17 +18,20 @@
 // P: the same, optional.
 // clang-format off
 #define MH_SCHEMA(S, N, O, A, P)                                             \
-    S(arenas) N(arenas, count) N(arenas, table)                              \
+    S(lock) O(lock, taken) O(lock, contended)                                \
+    S(arenas) N(arenas, count) N(arenas, table) P(arenas, lock)              \
     S(arena) N(arena, base) N(arena, bytes) O(arena, number)                 \
     N(arena, spans_made) N(arena, record_bytes) N(arena, page_words)         \
-    N(arena, pairs) A(arena, span_index) A(arena, seq) A(arena, spans)       \
+    P(arena, lock) N(arena, pairs) A(arena, span_index) A(arena, seq)        \
+    A(arena, spans)                                                          \
     S(page_word) N(page_word, word)                                          \
     S(pair) N(pair, live) N(pair, remote)                                    \
     S(span) N(span, base) N(span, slot_size) N(span, nslots)                 \
     N(span, npages) N(span, heap) O(span, birth) N(span, size_class)         \
     N(span, state) O(span, list) N(span, large_size) N(span, owner_told)     \
     A(span, free)                                                            \
-    S(caches) N(caches, count) N(caches, table)                              \
+    S(caches) N(caches, count) N(caches, table) P(caches, lock)              \
+    S(central) P(central, lock)                                              \
     S(cache) N(cache, id) N(cache, state) O(cache, generation)               \
     O(cache, thread) N(cache, heap) A(cache, bins) P(cache, counts)          \
     A(cache, bottoms) A(cache, pages) S(place)                               \
@@ -39,7 +42,8 @@
     N(page_cache, released)                                                  \
     S(heaps) N(heaps, count) A(heaps, table) P(heaps, caches)                \
     S(heap) N(heap, id) O(heap, generation) N(heap, state) P(heap, name)     \
-    P(heap, counts) A(heap, pages) A(heap, room)            \
+    P(heap, counts) A(heap, pages) A(heap, room) P(heap, lock)               \
+    P(heap, side_lock) P(heap, central)                                      \
     S(heap_counts) O(heap_counts, large_allocs)                              \
     O(heap_counts, large_alloc_bytes) O(heap_counts, large_frees)            \
     O(heap_counts, large_free_bytes) O(heap_counts, spans_made)              \

@@ -265,6 +265,7 @@ static enum mh_view_status read_all(struct mh_reader *reader) {
     mh_reader_heaps(reader);
     mh_reader_arenas(reader);
     mh_reader_caches(reader);
+    mh_reader_locks(reader);
     mh_reader_chunks(reader);
     mh_reader_books(reader);
     mh_reader_pages(reader);

@@ -271,6 +271,14 @@ struct mh_view_options {
     void *context;
 };
 
+// How often locks were taken, ever, by any thread.
+struct mh_view_locks {
+    uint64_t heap, central, side; // of all heaps, one each, one a class, one
+    uint64_t registry, arenas;    // of the process
+    uint64_t records;             // one an arena
+    uint64_t contended;           // of all these: another thread held it
+};
+
 struct mh_view {
     struct mh_view_root root;
     bool big_endian;
@@ -302,6 +310,9 @@ struct mh_view {
     struct mh_finding *findings; // at most MH_VIEW_MAX_FINDINGS
     size_t nfindings;            // kept
     uint64_t findings_total;
+
+    bool has_locks; // the target counts them
+    struct mh_view_locks locks;
 
     // Consistency.
     bool partial;            // something could not be read; a finding says what

@@ -32,9 +32,14 @@
     }
 
 static const struct mheap_inspect_field layout[] = {
+    WHOLE("lock", struct mh_lock),
+    FIELD("lock", struct mh_lock, taken),
+    FIELD("lock", struct mh_lock, contended),
+
     WHOLE("arenas", struct mh_arenas),
     FIELD("arenas", struct mh_arenas, count),
     FIELD("arenas", struct mh_arenas, table),
+    FIELD("arenas", struct mh_arenas, lock),
 
     WHOLE("arena", struct mh_arena),
     FIELD("arena", struct mh_arena, base),
@@ -43,6 +48,7 @@ static const struct mheap_inspect_field layout[] = {
     FIELD("arena", struct mh_arena, spans_made),
     FIELD("arena", struct mh_arena, births),
     FIELD("arena", struct mh_arena, record_bytes),
+    FIELD("arena", struct mh_arena, lock),
     FIELD("arena", struct mh_arena, page_words),
     FIELD("arena", struct mh_arena, pairs),
     ARRAY("arena", struct mh_arena, span_index),
@@ -79,6 +85,7 @@ static const struct mheap_inspect_field layout[] = {
     WHOLE("caches", struct mh_caches),
     FIELD("caches", struct mh_caches, count),
     FIELD("caches", struct mh_caches, table),
+    FIELD("caches", struct mh_caches, lock),
 
     WHOLE("cache", struct mh_cache),
     FIELD("cache", struct mh_cache, id),
@@ -113,6 +120,9 @@ static const struct mheap_inspect_field layout[] = {
     ARRAY("heaps", struct mh_heaps, table),
     FIELD("heaps", struct mh_heaps, caches),
 
+    WHOLE("central", struct mh_central),
+    FIELD("central", struct mh_central, lock),
+
     WHOLE("heap", struct mheap),
     FIELD("heap", struct mheap, id),
     FIELD("heap", struct mheap, generation),
@@ -121,6 +131,9 @@ static const struct mheap_inspect_field layout[] = {
     FIELD("heap", struct mheap, pages),
     FIELD("heap", struct mheap, room),
     FIELD("heap", struct mheap, counts),
+    FIELD("heap", struct mheap, lock),
+    FIELD("heap", struct mheap, side_lock),
+    ARRAY("heap", struct mheap, central),
 
     WHOLE("room", struct mh_room),
     FIELD("room", struct mh_room, next),

@@ -259,6 +259,8 @@ struct mh_view *fixture_view(void) {
     view->process_resident = 8 * MEBI;
     view->reads = 21;
     view->read_bytes = 3 * MEBI;
+    view->has_locks = true;
+    view->locks = (struct mh_view_locks){12345, 67, 8, 9, 1, 18, 2};
     view->elapsed_ns = 1234567;
     return view;
 }

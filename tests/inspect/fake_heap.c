@@ -422,6 +422,28 @@ static void put_heap(struct fake_heap *heap) {
     put_chunks(heap);
 }
 
+static void put_lock(struct fake_heap *heap, uint64_t at, uint64_t taken) {
+    fake_heap_put(heap, at, "lock.taken", 0, taken);
+    fake_heap_put(heap, at, "lock.contended", 0, 1);
+}
+
+// Each taken another number of times, and contended once.
+static void put_locks(struct fake_heap *heap) {
+    uint64_t at = FAKE_META + HEAP;
+
+    put_lock(heap, field_address(heap, at, "heap.lock", 0), 1000);
+    put_lock(heap, field_address(heap, at, "heap.side_lock", 0), 200);
+    for (size_t i = 0; i < FAKE_CLASSES; i++) {
+        uint64_t central = field_address(heap, at, "heap.central", i);
+        put_lock(heap, field_address(heap, central, "central.lock", 0), 30 + i);
+    }
+    put_lock(heap, field_address(heap, FAKE_META + ARENA, "arena.lock", 0), 4);
+    put_lock(heap, field_address(heap, FAKE_ROOT + ARENAS, "arenas.lock", 0),
+             5);
+    put_lock(heap, field_address(heap, FAKE_ROOT + CACHES, "caches.lock", 0),
+             6);
+}
+
 // Lists of metadata: the page of tables as records, the cache as caches.
 static void put_lists(struct fake_heap *heap) {
     struct fake_layout *l = fake_layout_of(heap->pointer_bytes);
@@ -461,6 +483,7 @@ void fake_heap_make(struct fake_heap *heap, bool big_endian,
     put_spans(heap);
     put_cache(heap);
     put_heap(heap);
+    put_locks(heap);
     put_lists(heap);
     put_book(heap, 0, UINT64_C(32) * FAKE_HEAP_PAGE,
              UINT64_C(61) * FAKE_HEAP_PAGE, UINT64_C(35) * FAKE_HEAP_PAGE);

@@ -14,6 +14,8 @@ enum { POINTER = FAKE_POINTER, STRUCT = FAKE_STRUCT }; // short, for the table
 // Fields in the order of their offsets. A width of STRUCT means the structure
 // named by `of`, which stands earlier in the list.
 const struct fake_spec fake_specs[] = {
+    {"lock.contended", 8, 1, NULL},
+    {"lock.taken", 8, 1, NULL},
     {"pair.remote", 8, 1, NULL},
     {"pair.live", 8, 1, NULL},
     {"span.state", 1, 1, NULL},
@@ -30,10 +32,12 @@ const struct fake_spec fake_specs[] = {
     {"span.free", 4, 8, NULL}, // 256 slots
     {"arenas.table", POINTER, 1, NULL},
     {"arenas.count", 8, 1, NULL},
+    {"arenas.lock", STRUCT, 1, "lock"},
     {"arena.spans_made", 4, 1, NULL},
     {"arena.base", 8, 1, NULL},
     {"arena.bytes", 8, 1, NULL},
     {"arena.number", 4, 1, NULL},
+    {"arena.lock", STRUCT, 1, "lock"},
     {"arena.pairs", POINTER, 1, NULL},
     {"arena.record_bytes", 8, 1, NULL},
     {"arena.page_words", POINTER, 1, NULL},
@@ -48,7 +52,9 @@ const struct fake_spec fake_specs[] = {
     {"page_cache.base", POINTER, 1, NULL},
     {"page_cache.released", 8, 1, NULL},
     {"caches.count", 8, 1, NULL},
+    {"caches.lock", STRUCT, 1, "lock"},
     {"caches.table", POINTER, 1, NULL},
+    {"central.lock", STRUCT, 1, "lock"},
     {"cache.id", 4, 1, NULL},
     {"cache.state", 4, 1, NULL},
     {"cache.generation", 4, 1, NULL},
@@ -81,7 +87,10 @@ const struct fake_spec fake_specs[] = {
     {"heap.name", 32, 1, NULL},
     {"heap.pages", STRUCT, 1, "palloc"},
     {"heap.room", STRUCT, 1, "room"},
+    {"heap.side_lock", STRUCT, 1, "lock"},
     {"heap.counts", STRUCT, 1, "heap_counts"},
+    {"heap.central", STRUCT, FAKE_CLASSES, "central"},
+    {"heap.lock", STRUCT, 1, "lock"},
     {"persistent.chunks", POINTER, 1, NULL},
     {"persistent_chunk.next", POINTER, 1, NULL},
     {"persistent_chunk.size", POINTER, 1, NULL},

@@ -93,7 +93,10 @@ static const struct {
     {"span.free", WIDTH, 16},      {"arena", WIDTH, UINT32_MAX},
     {"arena", WIDTH, 8},           {"arena.seq", COUNT, 100000},
     {"arena.spans", WIDTH, 4},     {"palloc_table.blocks", WIDTH, 1},
-    {"pair.live", WIDTH, 0},
+    {"pair.live", WIDTH, 0},       {"arenas.lock", WIDTH, 4},
+    {"arena.lock", WIDTH, 4},      {"caches.lock", WIDTH, 4},
+    {"central.lock", WIDTH, 4},    {"heap.lock", WIDTH, 4},
+    {"heap.side_lock", WIDTH, 4},  {"heap.central", WIDTH, 4},
 };
 
 START_TEST(a_row_that_lies_is_refused) {

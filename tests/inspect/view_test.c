@@ -163,6 +163,30 @@ START_TEST(limits_that_cannot_be_read_leave_the_rest) {
 }
 END_TEST
 
+START_TEST(locks_are_added_up_kind_by_kind) {
+    set_up_form(_i);
+    read_view();
+    ck_assert(view->has_locks);
+    ck_assert_uint_eq(view->locks.heap, 1000);
+    ck_assert_uint_eq(view->locks.side, 200);
+    ck_assert_uint_eq(view->locks.central, 30 + 31 + 32);
+    ck_assert_uint_eq(view->locks.records, 4);
+    ck_assert_uint_eq(view->locks.arenas, 5);
+    ck_assert_uint_eq(view->locks.registry, 6);
+    ck_assert_uint_eq(view->locks.contended, 5 + FAKE_CLASSES);
+}
+END_TEST
+
+// As in a version that did not count them.
+START_TEST(a_target_without_counts_has_no_locks) {
+    *fake_target_at(&heap.target, fake_heap_row(&heap, "lock.taken")) = 'z';
+    read_view();
+    ck_assert(!view->has_locks);
+    ck_assert_uint_eq(view->locks.heap + view->locks.contended, 0);
+    ck_assert(!view->partial);
+}
+END_TEST
+
 START_TEST(the_ledger_adds_up_to_the_page) {
     struct mh_ledger ledger;
 
@@ -479,6 +503,8 @@ static Suite *view_suite(void) {
     tcase_add_test(still, limits_that_cannot_be_read_leave_the_rest);
     tcase_add_loop_test(still, caches_heaps_books_and_metadata_are_decoded, 0,
                         4);
+    tcase_add_loop_test(still, locks_are_added_up_kind_by_kind, 0, 4);
+    tcase_add_test(still, a_target_without_counts_has_no_locks);
     tcase_add_loop_test(still, the_ledger_adds_up_to_the_page, 0, 4);
     tcase_add_test(still, arenas_are_split_into_what_their_addresses_are);
     tcase_add_test(still, every_slot_is_in_exactly_one_state);

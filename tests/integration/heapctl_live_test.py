@@ -160,6 +160,11 @@ class Live(unittest.TestCase):
         live = self.data("stats")["live_bytes"]
         self.assertRegex(text, rf"live slots\s+{live}\b")
         self.assertRegex(text, r"consistency: \d+ of [\d,]+ spans changed")
+        locks = self.data("stats")["locks"]
+        self.assertGreater(locks["heap"], 0)
+        self.assertGreater(locks["records"], 0)
+        self.assertIn(f"locks taken: heap {locks['heap']:,}, ", text)
+        self.assertIn(f"; contended {locks['contended']:,}\n", text)
 
     def test_classes_count_the_objects(self):
         rows = self.data("classes")["rows"]

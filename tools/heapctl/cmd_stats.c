@@ -256,6 +256,27 @@ static void print_limits(struct hc_context *ctx) {
     print_limit(ctx, "hard limit", limits->hard);
 }
 
+static void print_locks(struct hc_context *ctx) {
+    const struct mh_view_locks *locks = &ctx->view->locks;
+    char heap[HC_UNIT_TEXT], central[HC_UNIT_TEXT], side[HC_UNIT_TEXT];
+    char registry[HC_UNIT_TEXT], arenas[HC_UNIT_TEXT], records[HC_UNIT_TEXT];
+    char contended[HC_UNIT_TEXT];
+
+    if (!ctx->view->has_locks) {
+        return;
+    }
+    (void)fprintf(ctx->out,
+                  "locks taken: heap %s, central %s, side %s, registry %s, "
+                  "arenas %s, records %s; contended %s\n",
+                  hc_format_count(heap, locks->heap),
+                  hc_format_count(central, locks->central),
+                  hc_format_count(side, locks->side),
+                  hc_format_count(registry, locks->registry),
+                  hc_format_count(arenas, locks->arenas),
+                  hc_format_count(records, locks->records),
+                  hc_format_count(contended, locks->contended));
+}
+
 static void print_consistency(struct hc_context *ctx) {
     const struct mh_view *view = ctx->view;
     char unstable[HC_UNIT_TEXT], spans[HC_UNIT_TEXT], bytes[HC_UNIT_TEXT];
@@ -403,6 +424,19 @@ static struct json_object *json_limits(const struct mh_view_limits *limits) {
     return data;
 }
 
+static struct json_object *json_locks(const struct mh_view_locks *locks) {
+    struct json_object *row = json_object_new_object();
+
+    hc_json_number(row, "heap", locks->heap);
+    hc_json_number(row, "central", locks->central);
+    hc_json_number(row, "side", locks->side);
+    hc_json_number(row, "registry", locks->registry);
+    hc_json_number(row, "arenas", locks->arenas);
+    hc_json_number(row, "records", locks->records);
+    hc_json_number(row, "contended", locks->contended);
+    return row;
+}
+
 static void print_json(struct hc_context *ctx, const struct mh_ledger *ledger) {
     struct json_object *data = json_object_new_object();
 
@@ -416,6 +450,10 @@ static void print_json(struct hc_context *ctx, const struct mh_ledger *ledger) {
     if (ctx->view->limits.known) {
         (void)json_object_object_add(data, "limits",
                                      json_limits(&ctx->view->limits));
+    }
+    if (ctx->view->has_locks) {
+        (void)json_object_object_add(data, "locks",
+                                     json_locks(&ctx->view->locks));
     }
     hc_json_document(ctx, "stats", data);
 }
@@ -459,6 +497,7 @@ static int run_stats(struct hc_context *ctx) {
     print_reserved(ctx, &account.ledger);
     print_process(ctx, &account.ledger);
     print_limits(ctx);
+    print_locks(ctx);
     print_consistency(ctx);
     print_hint(ctx, &account.ledger);
     return status;
