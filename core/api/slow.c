@@ -159,20 +159,24 @@ static bool free_any(uintptr_t p) {
                          : mh_remote_free(arena, p);
 }
 
+// What the system is asked for on the way keeps errno; a report need not.
+static MH_NOINLINE void report_bad(void *p, const char *function) {
+    int saved = errno;
+    mh_bad_free(p, function, SIZE_MAX);
+    errno = saved;
+}
+
 static MH_NOINLINE void free_other(void *p, const char *function) {
-    // What the system is asked for on the way keeps errno; a report need not.
     if (MH_UNLIKELY(!free_any((uintptr_t)p))) {
-        int saved = errno;
-        mh_bad_free(p, function, SIZE_MAX);
-        errno = saved;
+        report_bad(p, function);
     }
     mh_heap_poke_freeing();
 }
 
-// Whether p was another thread's object in the window, as most are that come
-// this way, and is freed now. A page word with a class says that the arena is
+// Whether p is on a page of another thread's small span in the window, as most
+// are that come this way. A page word with a class says that the arena is
 // there.
-static bool free_foreign(uintptr_t p) {
+static bool is_foreign(uintptr_t p) {
     uintptr_t granule = mh_window_granule(&mh_window, p);
     // acquire: pairs with the release in mh_window_words.
     if (granule >= MH_LOAD_ACQUIRE(&mh_window.limit)) {
@@ -181,13 +185,17 @@ static bool free_foreign(uintptr_t p) {
     const struct mh_cache *cache = mh_tls_get();
     uint32_t word = mh_window_page_word(&mh_window, granule);
     return mh_page_word_class(word) != 0 &&
-           mh_page_word_owner(word) != cache->id &&
-           cache->next_thread == NULL &&
-           mh_remote_free(mh_arena_of_known(p), p);
+           mh_page_word_owner(word) != cache->id && cache->next_thread == NULL;
 }
 
+// A free that was refused is never tried again: its object may have been taken
+// in meanwhile, and be somebody else's by now.
 void mh_free_slow(void *p, const char *function) {
-    if (MH_LIKELY(free_foreign((uintptr_t)p))) {
+    uintptr_t at = (uintptr_t)p;
+    if (MH_LIKELY(is_foreign(at))) {
+        if (MH_UNLIKELY(!mh_remote_free(mh_arena_of_known(at), at))) {
+            report_bad(p, function);
+        }
         mh_heap_poke_freeing();
     } else if (p != NULL) {
         free_other(p, function);
