@@ -219,8 +219,12 @@ static struct mh_span *next_span(struct mh_cache *cache, unsigned size_class) {
     return span;
 }
 
-// Moves up to max slots of the current span, and then of the next, into the
-// empty bin. The number is at least 1, or 0 when out of memory.
+static size_t least(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+// Moves up to max slots of the current span, or of the next when that has none,
+// into the empty bin. The number is at least 1, or 0 when out of memory.
 static uint32_t refill(struct mh_cache *cache, unsigned size_class,
                        uint32_t max) {
     struct mh_bin *bin = &cache->bins[size_class];
@@ -250,14 +254,13 @@ void *mh_cache_alloc_slow(struct mh_cache *cache, unsigned size_class) {
     if (MH_LOAD_RELAXED(&cache->told) != NULL) {
         mh_cache_drain_told(cache);
     }
-    if (cache->current[size_class] !=
-        NULL) { // not the first slots of its class
+    bool first = cache->current[size_class] == NULL;
+    if (!first) {
         raise_limit(cache, size_class);
     }
-    size_t room = (size_t)(bin->limit - mh_bin_bottom(cache, size_class));
-    uint32_t batch = mh_classes[size_class].batch;
-    uint32_t max = room < 2 ? 1 : (uint32_t)(room / 2);
-    max = max < batch ? max : batch;
+    // At least 1: a limit is never below 2.
+    size_t half = (size_t)(bin->limit - mh_bin_bottom(cache, size_class)) / 2;
+    uint32_t max = (uint32_t)least(half, mh_classes[size_class].batch);
     uint32_t n = refill(cache, size_class, max);
     mh_cache_leave(cache);
     if (n == 0) {
@@ -297,10 +300,6 @@ static void set_free(struct mh_span *span, uint32_t first, uint32_t n) {
         bits = ~UINT64_C(0);
     }
     MH_STORE_RELAXED(&span->nfree, span->nfree + n);
-}
-
-static size_t least(size_t a, size_t b) {
-    return a < b ? a : b;
 }
 
 // Gives slots of one class back to the span of the first, for as long as they
@@ -408,12 +407,8 @@ void mh_cache_push_slow(struct mh_cache *cache, unsigned size_class,
         flush_bin(cache, size_class, fill - fill / 2);
         mh_heap_note_freed();
     }
-    if (bin->top == bin->limit) { // a limit of 0: nothing may be kept
-        give_places(cache, size_class, &(struct mh_place){slot, NULL}, 1);
-    } else {
-        mh_bin_put(bin->top + 1, slot);
-        MH_STORE_RELAXED(&bin->top, bin->top + 1);
-    }
+    mh_bin_put(bin->top + 1, slot);
+    MH_STORE_RELAXED(&bin->top, bin->top + 1);
     mh_cache_leave(cache);
 }
 
