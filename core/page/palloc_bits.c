@@ -37,15 +37,6 @@ unsigned mh_palloc_bits_count(const uint64_t *words, unsigned first,
     return count;
 }
 
-bool mh_palloc_bits_all(const uint64_t *words, unsigned first, unsigned n) {
-    struct mh_palloc_range at = mh_palloc_range(first, n);
-    uint64_t clear = 0;
-    do {
-        clear |= ~words[at.word] & at.mask;
-    } while (mh_palloc_range_next(&at));
-    return clear == 0;
-}
-
 bool mh_palloc_bits_none(const uint64_t *words, unsigned first, unsigned n) {
     struct mh_palloc_range at = mh_palloc_range(first, n);
     uint64_t set = 0;

@@ -79,9 +79,7 @@ void mh_palloc_bits_copy(uint64_t *to, const uint64_t *from, unsigned first,
 unsigned mh_palloc_bits_count(const uint64_t *words, unsigned first,
                               unsigned n);
 
-// mh_palloc_bits_all and mh_palloc_bits_none ask whether all, or none, of the n
-// bits are set.
-bool mh_palloc_bits_all(const uint64_t *words, unsigned first, unsigned n);
+// mh_palloc_bits_none asks whether none of the n bits is set.
 bool mh_palloc_bits_none(const uint64_t *words, unsigned first, unsigned n);
 
 // mh_palloc_bits_find is the first position >= from where n clear bits begin;
