@@ -261,7 +261,7 @@ START_TEST(a_full_bin_gives_its_older_half_back) {
 }
 END_TEST
 
-START_TEST(nothing_is_kept_where_nothing_may_be) {
+START_TEST(no_limit_grows_where_nothing_may_be_kept) {
     mheap_option_set(MHEAP_OPTION_CACHE_BYTES, 0);
     mheap_option_set(MHEAP_OPTION_CACHE_TOTAL, 0);
     size_t before = limit();
@@ -562,7 +562,7 @@ int main(void) {
     tcase_add_test(bins,
                    a_larger_array_serves_the_next_thread_that_has_the_cache);
     tcase_add_test(bins, a_full_bin_gives_its_older_half_back);
-    tcase_add_test(bins, nothing_is_kept_where_nothing_may_be);
+    tcase_add_test(bins, no_limit_grows_where_nothing_may_be_kept);
     tcase_add_test(bins, all_caches_together_stay_below_their_total);
     tcase_add_test(bins, idle_spans_go_home);
     tcase_add_test(bins, a_span_with_one_object_stays);
