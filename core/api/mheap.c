@@ -233,14 +233,9 @@ void mheap_thread_flush(void) {
 }
 
 size_t mheap_release(void) {
-    size_t done = 0;
     int saved = errno;
     mheap_thread_flush();
-    uint32_t count = MH_LOAD_ACQUIRE(&mh_heaps.count);
-    for (uint32_t i = 0; i < count; i++) {
-        mh_cache_flush_side(mh_heap_by_id(i));
-        done += mh_heap_release(mh_heap_by_id(i));
-    }
+    size_t done = mh_heap_release_all();
     errno = saved;
     return done;
 }

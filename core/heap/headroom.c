@@ -163,11 +163,7 @@ bool mh_headroom_reclaim(uint64_t refusals) {
     mh_lock(&mh_scavenger.lock);
     take_from_quiet();
     flush_all_pages();
-    uint32_t count = MH_LOAD_ACQUIRE(&mh_heaps.count);
-    for (uint32_t i = 0; i < count; i++) {
-        mh_cache_flush_side(mh_heap_by_id(i));
-        mh_heap_release(mh_heap_by_id(i));
-    }
+    mh_heap_release_all_locked();
     mh_unlock(&mh_scavenger.lock);
     return true;
 }

@@ -152,7 +152,7 @@ size_t mh_heap_idle_pages(struct mheap *heap);
 size_t mh_heap_release_unit(void);
 
 // mh_heap_release gives all free pages back to the system, and says how many
-// bytes went.
+// bytes went. The heap must not end meanwhile: mh_heap_release_all sees to it.
 size_t mh_heap_release(struct mheap *heap);
 size_t mh_heap_release_locked(struct mheap *heap);
 

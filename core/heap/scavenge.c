@@ -185,6 +185,26 @@ void mh_heap_sweep_quiet(struct mh_pacer *pacer) {
     }
 }
 
+size_t mh_heap_release_all_locked(void) {
+    size_t done = 0;
+    uint32_t count = MH_LOAD_ACQUIRE(&mh_heaps.count);
+    for (uint32_t i = 0; i < count; i++) {
+        struct mheap *heap = mh_heap_by_id(i);
+        if (is_live(heap)) {
+            mh_cache_flush_side(heap);
+            done += mh_heap_release(heap);
+        }
+    }
+    return done;
+}
+
+size_t mh_heap_release_all(void) {
+    mh_lock(&mh_scavenger.lock);
+    size_t done = mh_heap_release_all_locked();
+    mh_unlock(&mh_scavenger.lock);
+    return done;
+}
+
 static bool do_round(struct mh_pacer *pacer, uint64_t most) {
     size_t left = (size_t)(most >> MH_PAGE_SHIFT);
     bool more = look_after_caches(pacer);

@@ -26,6 +26,12 @@ void mh_heap_note_large(size_t total_pages);
 // that become free by it stay. The caller holds the scavenger's lock.
 void mh_heap_sweep_quiet(struct mh_pacer *pacer);
 
+// mh_heap_release_all gives back the free pages of all heaps, and what their
+// side caches hold; how many bytes went. A round, a fork and the end of a heap
+// are kept out meanwhile, by the scavenger's lock.
+size_t mh_heap_release_all(void);
+size_t mh_heap_release_all_locked(void);
+
 // mh_heap_note_freed is called after slots went back to spans, or were freed
 // for another thread to take in: the spans may keep memory for nothing.
 static inline void mh_heap_note_freed(void) {

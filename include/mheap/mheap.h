@@ -121,7 +121,8 @@ MHEAP_API void mheap_pages_free(void *base);
 
 // mheap_release gives all free pages of all heaps, and what the calling thread
 // caches, back to the system now. The result is how many bytes went. It takes
-// time in proportion to the free memory and holds each heap's lock meanwhile.
+// time in proportion to the free memory and holds each heap's lock meanwhile;
+// forks and mheap_destroy in other threads wait for its end.
 MHEAP_API size_t mheap_release(void);
 
 // mheap_thread_flush gives what the calling thread caches back to its heaps,

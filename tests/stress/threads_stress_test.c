@@ -283,6 +283,23 @@ START_TEST(heaps_come_and_go_while_threads_work) {
 }
 END_TEST
 
+static void *release_until_stopped(void *arg) {
+    (void)arg;
+    while (!atomic_load(&stop)) {
+        mheap_release();
+    }
+    return NULL;
+}
+
+START_TEST(heaps_end_while_another_thread_gives_back) {
+    void *(*const mains[])(void *) = {make_and_destroy_heaps,
+                                      make_and_destroy_heaps, start_and_join,
+                                      release_until_stopped};
+    run_threads(mains, 4);
+    check_empty();
+}
+END_TEST
+
 // One heap that many threads have used and left; then it is destroyed while
 // those threads flush, use other heaps and end.
 static pthread_barrier_t meeting;
@@ -508,6 +525,7 @@ int main(void) {
     tcase_add_test(tcase, threads_that_end_leave_nothing_behind);
     tcase_add_test(tcase, a_ring_of_producers_and_consumers_loses_nothing);
     tcase_add_test(tcase, heaps_come_and_go_while_threads_work);
+    tcase_add_test(tcase, heaps_end_while_another_thread_gives_back);
     tcase_add_test(tcase, a_heap_is_destroyed_while_its_visitors_leave);
     tcase_add_test(tcase, threads_past_their_destructors_are_served);
     tcase_add_test(tcase, of_two_threads_that_free_one_object_one_is_caught);
