@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/atomic.h"
 #include "core/base/attr.h"
 #include "core/heap/arena.h"
 #include "core/heap/cache.h"
@@ -117,7 +118,7 @@ static MH_ALWAYS_INLINE void mh_fast_free(void *p, const char *function) {
         return;
     }
     uint32_t word = mh_window_page_word(window, granule);
-    uint32_t span_class = word ^ cache->owner_word;
+    uint32_t span_class = word ^ MH_LOAD_ANY(&cache->owner_word);
     if (MH_UNLIKELY(span_class >= 1u << MH_CLASS_BITS) ||
         MH_UNLIKELY(
             !mh_bin_return(mh_bin_of(cache, span_class), p, window, granule))) {
@@ -137,7 +138,7 @@ static MH_ALWAYS_INLINE bool mh_class_free(void *p, size_t span_class) {
         return false;
     }
     uint32_t word = mh_window_page_word(window, granule);
-    return MH_LIKELY((word ^ cache->owner_word) == span_class) &&
+    return MH_LIKELY((word ^ MH_LOAD_ANY(&cache->owner_word)) == span_class) &&
            mh_bin_return(mh_bin_of(cache, span_class), p, window, granule);
 }
 

@@ -136,6 +136,9 @@ static bool free_local(struct mh_arena *arena, struct mh_cache *cache,
 #else
     (void)arena;
 #endif
+    if (MH_UNLIKELY(mh_cache_is_asked(cache))) {
+        mh_cache_answer(cache);
+    }
     mh_cache_push(cache, size_class, (void *)p);
     return true;
 }

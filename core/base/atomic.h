@@ -23,6 +23,19 @@
 #define MH_FENCE_ACQUIRE() __atomic_thread_fence(__ATOMIC_ACQUIRE)
 #define MH_FENCE_RELEASE() __atomic_thread_fence(__ATOMIC_RELEASE)
 #define MH_FENCE_SEQ_CST() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+// A load of an aligned word on a fast path, which another thread may be writing
+// and of which any value will do. Compilers do not fold an atomic load into the
+// instruction that uses it; they do fold this one.
+#if defined(__SANITIZE_THREAD__)
+#    define MH_LOAD_ANY(p) MH_LOAD_RELAXED(p)
+#elif defined(__has_feature)
+#    if __has_feature(thread_sanitizer)
+#        define MH_LOAD_ANY(p) MH_LOAD_RELAXED(p)
+#    endif
+#endif
+#ifndef MH_LOAD_ANY
+#    define MH_LOAD_ANY(p) (*(p))
+#endif
 // Keeps the compiler, not the processor, from moving accesses across it.
 #define MH_FENCE_SIGNAL() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 

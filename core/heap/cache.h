@@ -68,7 +68,9 @@ struct mh_bin_count {
 //   C4  An owned span with free slots is current or on the partial list of its
 //       class, and nothing else is.
 struct mh_cache {
-    uint32_t owner_word; // (c) id << MH_CLASS_BITS
+    // id << MH_CLASS_BITS; no page's while the thread is asked to empty its
+    // bins (seize.h), so that its next free comes the slow way.
+    uint32_t owner_word; // (a)
     uint32_t id;         // (c)
     // As wide as the window was when this cache last came to own a span; in a
     // cache that is nobody's empty, so that every free goes the slow way.
@@ -100,6 +102,7 @@ struct mh_cache {
     uint32_t seized;      // (a) 1 while the scavenger has the spans
     uint32_t seen_calls;  // of the scavenger: calls at its last round
     uint32_t cut_calls;   // and when it last made holes in all spans
+    uint32_t asked_calls; // (a) and when it last asked for the bins
 
     MH_ALIGNED(MH_CACHE_LINE)
     struct mh_lock page_lock;   // rank MH_RANK_PAGE_CACHE
@@ -200,6 +203,14 @@ static inline void mh_cache_leave(struct mh_cache *cache) {
     // release: pairs with the acquire in mh_cache_seize.
     MH_STORE_RELEASE(&cache->busy, 0);
 }
+
+// mh_cache_is_asked: the scavenger wants what lies in the bins. Owner only;
+// then mh_cache_answer gives it, if the thread has still not been in the cache.
+static inline bool mh_cache_is_asked(const struct mh_cache *cache) {
+    return MH_LOAD_RELAXED(&cache->owner_word) != cache->id << MH_CLASS_BITS;
+}
+
+void mh_cache_answer(struct mh_cache *cache);
 
 // mh_cache_alloc_slow refills the empty bin of a class and pops a slot. NULL
 // when the heap cannot grow. The caller marks the slot live.

@@ -67,7 +67,6 @@ static struct mh_cache *make_record_locked(void) {
         return NULL;
     }
     cache->id = (uint32_t)mh_caches.count;
-    cache->owner_word = cache->id << MH_CLASS_BITS;
     for (unsigned i = 0; i < MH_NCLASSES; i++) {
         cache->bottoms[i] = &cache->places[mh_bin_offset[i]];
     }
@@ -105,6 +104,7 @@ static struct mh_cache *open_cache(struct mheap *heap,
         return NULL;
     }
     reset_bins(cache);
+    MH_STORE_RELAXED(&cache->owner_word, cache->id << MH_CLASS_BITS);
     MH_STORE_RELAXED(&cache->heap, heap);
     cache->next_thread = NULL;
     cache->next_free = NULL;

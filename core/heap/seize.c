@@ -9,6 +9,7 @@
 #include "core/heap/heap.h"
 #include "core/heap/holes.h"
 #include "core/heap/remote.h"
+#include "core/heap/scavenge.h"
 #include "core/scav/pacer.h"
 #include "core/sys/thread.h"
 
@@ -155,6 +156,40 @@ static void cut_owned(struct mh_cache *cache, uint32_t calls,
     }
 }
 
+// As far as another thread can tell: a bin may be changing.
+static bool holds_slots(const struct mh_cache *cache) {
+    for (unsigned i = 1; i < MH_NCLASSES; i++) {
+        if (MH_LOAD_RELAXED(&cache->bins[i].top) !=
+            MH_LOAD_RELAXED(&cache->bottoms[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// The slots in the bins are few, and may be all there is in as many spans. The
+// thread alone can take them out, so it is asked to.
+static void ask_for_bins(struct mh_cache *cache, uint32_t calls) {
+    if (MH_LOAD_RELAXED(&cache->state) == MH_CACHE_IN_USE &&
+        holds_slots(cache)) {
+        MH_STORE_RELAXED(&cache->asked_calls, calls);
+        // release: the thread that sees the question sees what for.
+        MH_STORE_RELEASE(&cache->owner_word,
+                         (uint32_t)MH_OWNER_NOBODY << MH_CLASS_BITS);
+    }
+}
+
+// A thread that has been in the cache since then is at work.
+void mh_cache_answer(struct mh_cache *cache) {
+    MH_STORE_RELAXED(&cache->owner_word, cache->id << MH_CLASS_BITS);
+    // Pairs with the release above. An older question finds other calls.
+    MH_FENCE_ACQUIRE();
+    if (MH_LOAD_RELAXED(&cache->asked_calls) == cache->calls) {
+        mh_cache_flush(cache);
+        mh_heap_note_freed();
+    }
+}
+
 bool mh_cache_take_back(struct mh_cache *cache, struct mh_pacer *pacer) {
     uint32_t calls = MH_LOAD_RELAXED(&cache->calls);
     if (calls != cache->seen_calls) {
@@ -163,5 +198,6 @@ bool mh_cache_take_back(struct mh_cache *cache, struct mh_pacer *pacer) {
     }
     take_emptied(cache, calls, pacer);
     cut_owned(cache, calls, pacer);
+    ask_for_bins(cache, calls);
     return cache->cut_calls != calls && !no_barrier;
 }

@@ -9,6 +9,15 @@
 // Seizing keeps the thread out of everything but popping and pushing slots of
 // its bins (mh_cache_enter). That is enough: of a span whose slots are all free
 // or freed by others, no slot lies in a bin, and no good free of one can come.
+//
+// What lies in the bins nobody but the thread can take, and a few hundred slots
+// may lie in as many spans. A thread that has not been in its cache for a
+// period but still pops and pushes is asked for them: its number in the cache,
+// which every free compares with the page's, is taken away, so that its next
+// free comes the slow way, puts the number back and empties the bins
+// (mh_cache_answer in cache.h). Nothing of that costs the fast path an
+// instruction. A thread that frees nothing any more keeps its bins.
+//
 // It rests on a barrier that the system makes for all threads at once; where
 // there is none, what parked threads hold stays.
 
