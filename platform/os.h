@@ -68,6 +68,12 @@ MH_NODISCARD struct mh_os_err mh_os_free(void *base, size_t size);
 // may cost one more mapping; the caller keeps count.
 MH_NODISCARD struct mh_os_err mh_os_move(void *from, void *to, size_t size);
 
+// mh_os_discard gives back the pages of a Ready range, which stays Ready and
+// reads as zero from now on. Other threads may read and write it meanwhile;
+// what they write may be lost. Where can_discard is false it is refused, and
+// nothing has changed.
+MH_NODISCARD struct mh_os_err mh_os_discard(void *base, size_t size);
+
 // mh_os_map_shared maps size bytes of an inherited memory file for writing.
 // It fails when fd is not such a file or is smaller than size.
 MH_NODISCARD struct mh_os_err mh_os_map_shared(int fd, size_t size,

@@ -22,6 +22,7 @@ struct mh_os_info {
     bool unused_zeroes;    // pages read as zero after unused, then used
     bool commit_charged;   // Ready pages cost commit even when untouched
     bool can_move;         // mh_os_move works
+    bool can_discard;      // mh_os_discard works
 };
 
 // mh_os_query fills info. It cannot fail: a fact that cannot be found out gets

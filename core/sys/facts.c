@@ -41,6 +41,7 @@ static void find_facts(struct mh_os_facts *facts) {
         .unused_zeroes = info.unused_zeroes,
         .commit_charged = info.commit_charged,
         .can_move = info.can_move,
+        .can_discard = info.can_discard,
     };
     check_facts(facts);
 }

@@ -281,6 +281,20 @@ enum mh_status mh_sys_move(void *from, void *to, size_t size) {
     return settle(mh_os_move(from, to, size), MH_FOR_HEAP);
 }
 
+enum mh_status mh_sys_discard(void *base, size_t size,
+                              enum mh_purpose purpose) {
+    check_range("discard", base, size, mh_sys_facts()->page_size);
+    if (!mh_sys_facts()->can_discard) {
+        return MH_REFUSED;
+    }
+    if (SHADOWED) {
+        mh_shadow_enter();
+        mh_shadow_check("discard", MH_IN(MH_READY), base, size);
+        mh_shadow_leave();
+    }
+    return settle(mh_os_discard(base, size), purpose);
+}
+
 static bool give_back(char *base, size_t size, enum mh_purpose purpose) {
     struct mh_split was = {.reserved = size};
 

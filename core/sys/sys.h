@@ -63,6 +63,7 @@ struct mh_os_facts {
     bool unused_zeroes;
     bool commit_charged;
     bool can_move;
+    bool can_discard;
 };
 
 // mh_sys_facts are what is known of this machine, checked once: page sizes are
@@ -126,6 +127,12 @@ MH_NODISCARD enum mh_status mh_sys_free(void *base, size_t size,
 // before and after, and `from` reads as zero afterwards. MH_REFUSED where the
 // system cannot; then nothing moved.
 MH_NODISCARD enum mh_status mh_sys_move(void *from, void *to, size_t size);
+
+// mh_sys_discard gives the pages of a Ready range back, which stays Ready and
+// reads as zero afterwards; the books and the limits go on counting it.
+// MH_REFUSED where the system cannot, or does not; then nothing changed.
+MH_NODISCARD enum mh_status mh_sys_discard(void *base, size_t size,
+                                           enum mh_purpose purpose);
 
 // mh_sys_map_shared maps an inherited memory file; NULL when it is not one. The
 // file is its maker's, so its bytes are not on the books.

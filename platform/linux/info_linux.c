@@ -127,6 +127,7 @@ void mh_os_query(struct mh_os_info *info) {
     info->unused_zeroes = !mh_linux_is_lazy();
     info->commit_charged = false;
     info->can_move = can_move(info->page_size);
+    info->can_discard = true;
     errno = saved;
 }
 

@@ -126,6 +126,13 @@ struct mh_os_err mh_os_move(void *from, void *to, size_t size) {
     return err;
 }
 
+// Whatever unused does: MADV_FREE would let the old contents come back.
+struct mh_os_err mh_os_discard(void *base, size_t size) {
+    int saved = errno;
+
+    return mh_posix_done(madvise(base, size, MADV_DONTNEED), saved);
+}
+
 struct mh_os_err mh_os_map_shared(int fd, size_t size, void **base_out) {
     return mh_posix_map_shared(fd, size, base_out);
 }

@@ -22,6 +22,7 @@ void mh_os_query(struct mh_os_info *info) {
         .unused_zeroes = traits->comeback == MH_SIM_ZEROES,
         .commit_charged = traits->commit_charged,
         .can_move = traits->can_move,
+        .can_discard = traits->can_discard,
     };
 }
 

@@ -399,6 +399,30 @@ struct mh_os_err mh_os_move(void *from, void *to, size_t size) {
     return err;
 }
 
+static struct mh_os_err discard_locked(void *base, size_t size) {
+    const struct mh_sim_traits *traits = mh_sim_traits_now();
+    int code = mh_sim_attempt(MH_SIM_DISCARD);
+
+    if (code != 0) {
+        return (struct mh_os_err){code};
+    }
+    if (!traits->can_discard) {
+        return refuse(MH_SIM_DISCARD, traits->bad_argument);
+    }
+    if (mh_sim_count(base, size, MH_READY) != size) {
+        mh_sim_broken("discard", (uintptr_t)base, "a page is not ready");
+    }
+    discard(base, size);
+    return fine;
+}
+
+struct mh_os_err mh_os_discard(void *base, size_t size) {
+    mh_sim_lock();
+    struct mh_os_err err = discard_locked(base, size);
+    mh_sim_unlock();
+    return err;
+}
+
 struct mh_os_err mh_os_map_shared(int fd, size_t size, void **base_out) {
     mh_sim_lock();
     struct mh_os_err err = {mh_sim_attempt(MH_SIM_MAP_SHARED)};

@@ -23,6 +23,7 @@ static const struct mh_sim_traits personalities[MH_SIM_NOS] = {
                       .huge_page_size = 2 << 20,
                       .partial_free = true,
                       .can_move = true,
+                      .can_discard = true,
                       .fault_discards = true,
                       .comeback = MH_SIM_ZEROES,
                       .out_of_memory = ENOMEM,

@@ -30,10 +30,11 @@ enum mh_sim_os {
 };
 
 // The calls that can fail and are counted: the seven moves by their number in
-// region.h, and two more.
+// region.h, and three more.
 enum mh_sim_call {
     MH_SIM_MOVE = MH_NOPS,
     MH_SIM_MAP_SHARED,
+    MH_SIM_DISCARD,
     MH_SIM_NCALLS,
 };
 
@@ -52,6 +53,7 @@ struct mh_sim_traits {
     bool partial_free;
     bool commit_charged;
     bool can_move;
+    bool can_discard;
     bool prepared_traps;  // any access to Prepared traps
     bool fault_discards;  // fault gives the pages back; else they stay behind
     bool per_reservation; // one call never covers two reservations

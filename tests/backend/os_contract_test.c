@@ -67,6 +67,7 @@ START_TEST(facts_are_within_bounds_and_do_not_change) {
     ck_assert_uint_eq(again.page_size, os.page_size);
     ck_assert_uint_eq(again.address_bits, os.address_bits);
     ck_assert_int_eq(again.can_move, os.can_move);
+    ck_assert_int_eq(again.can_discard, os.can_discard);
 }
 END_TEST
 
@@ -251,6 +252,21 @@ START_TEST(move_carries_pages_where_that_is_said_to_work) {
         ck_assert(mh_is_filled(region + 2 * page, 2 * page, 0x44));
     }
     memset(region, 0x55, 4 * page); // both are Ready
+}
+END_TEST
+
+START_TEST(discard_leaves_ready_zeroes_where_that_is_said_to_work) {
+    make_ready(4 * page);
+    memset(region, 0x33, 4 * page);
+    errno = 1234;
+    struct mh_os_err err = mh_os_discard(region + page, 2 * page);
+    ck_assert_int_eq(errno, 1234);
+    ck_assert_int_eq(mh_os_ok(err), os.can_discard);
+    ck_assert(mh_is_filled(region, page, 0x33));
+    ck_assert(mh_is_filled(region + page, 2 * page, os.can_discard ? 0 : 0x33));
+    ck_assert(mh_is_filled(region + 3 * page, page, 0x33));
+    memset(region, 0x55, 4 * page); // Ready as before
+    must(mh_os_unused(region, 4 * page));
 }
 END_TEST
 
@@ -552,6 +568,8 @@ int main(void) {
     tcase_add_test(places, a_part_is_freed_where_that_is_said_to_work);
     tcase_add_test(places, a_large_reservation_costs_no_memory);
     tcase_add_test(places, move_carries_pages_where_that_is_said_to_work);
+    tcase_add_test(places,
+                   discard_leaves_ready_zeroes_where_that_is_said_to_work);
 #if !MH_TEST_SIM
     tcase_add_test(places, a_refused_move_leaves_both_ranges_ready);
 #endif

@@ -56,6 +56,7 @@ START_TEST(each_system_says_what_its_documents_say) {
     ck_assert_int_eq(info.partial_free, _i != MH_SIM_WINDOWS);
     ck_assert_int_eq(info.commit_charged, _i == MH_SIM_WINDOWS);
     ck_assert_int_eq(info.can_move, _i == MH_SIM_LINUX);
+    ck_assert_int_eq(info.can_discard, _i == MH_SIM_LINUX);
     ck_assert_int_eq(info.unused_zeroes,
                      _i == MH_SIM_LINUX || _i == MH_SIM_WINDOWS);
     ck_assert_uint_ge(info.address_bits, 32);
@@ -261,6 +262,12 @@ static void move_prepared(void) {
     (void)mh_os_ok(mh_os_move(p, p + page, page));
 }
 
+static void discard_prepared(void) {
+    unsigned char *p = make_ready(2 * page);
+    must(mh_os_unused(p + page, page));
+    (void)mh_os_ok(mh_os_discard(p, 2 * page));
+}
+
 static const struct {
     void (*act)(void);
     const char *message;
@@ -274,6 +281,7 @@ static const struct {
     {use_half_a_page, "mheap: sim: used: not whole pages"},
     {reserve_odd, "mheap: sim: reserve: not aligned for it"},
     {move_prepared, "mheap: sim: move: a page is not ready"},
+    {discard_prepared, "mheap: sim: discard: a page is not ready"},
 };
 
 START_TEST(a_broken_rule_ends_the_process) {

@@ -56,6 +56,7 @@ START_TEST(facts_are_those_of_the_system) {
     ck_assert_int_eq(facts->partial_free, traits->partial_free);
     ck_assert_int_eq(facts->commit_charged, traits->commit_charged);
     ck_assert_int_eq(facts->can_move, traits->can_move);
+    ck_assert_int_eq(facts->can_discard, traits->can_discard);
     ck_assert_ptr_eq(mh_sys_facts(), facts);
 }
 END_TEST
@@ -238,6 +239,28 @@ START_TEST(move_carries_pages_or_says_it_cannot) {
 }
 END_TEST
 
+START_TEST(discard_leaves_zeroes_on_the_books_or_says_it_cannot) {
+    make_ready(2 * page);
+    memset(region, 0x77, 2 * page);
+    enum mh_status status = mh_sys_discard(region, page, MH_FOR_HEAP);
+    bool can = mh_sys_facts()->can_discard;
+    ck_assert_int_eq(status, can ? MH_OK : MH_REFUSED);
+    ck_assert(mh_is_filled(region, page, can ? 0 : 0x77));
+    ck_assert(mh_is_filled(region + page, page, 0x77));
+    expect_books(region_size - 2 * page, 0, 2 * page);
+}
+END_TEST
+
+START_TEST(a_discard_that_the_system_refuses_changes_nothing) {
+    make_ready(page);
+    memset(region, 0x77, page);
+    mh_sim_fail_kind(MH_SIM_DISCARD, true);
+    ck_assert_int_ne(mh_sys_discard(region, page, MH_FOR_HEAP), MH_OK);
+    ck_assert(mh_is_filled(region, page, 0x77));
+    expect_books(region_size - page, 0, page);
+}
+END_TEST
+
 START_TEST(errno_is_kept_by_calls_that_fail) {
     must(mh_sys_map(region, page, MH_FOR_HEAP));
     mh_sim_fail_from(1);
@@ -281,6 +304,10 @@ static void move_onto_itself(void) {
     make_ready(4 * page);
     must(mh_sys_move(region, region + page, 2 * page));
 }
+static void discard_half_a_page(void) {
+    make_ready(page);
+    (void)(mh_sys_discard(region, page / 2, MH_FOR_HEAP) == MH_OK);
+}
 static void free_with_a_wrong_split(void) {
     must(mh_sys_free(region, region_size,
                      (struct mh_split){.reserved = region_size - page},
@@ -303,6 +330,7 @@ static const struct {
     {map_past_the_end_of_memory, "mheap: fatal: map: not whole pages: base=0x"},
     {reserve_off_its_granule, "mheap: fatal: reserve: not whole pages: "},
     {move_onto_itself, "mheap: fatal: check failed: "},
+    {discard_half_a_page, "mheap: fatal: discard: not whole pages: base=0x"},
     {free_with_a_wrong_split, "mheap: fatal: check failed: "},
     {use_more_than_there_is, "mheap: fatal: check failed: "},
     {align_to_no_power_of_two, "mheap: fatal: check failed: "},
@@ -383,6 +411,8 @@ static Suite *sys_state_suite(void) {
                    part_of_a_reservation_is_freed_or_refused_as_the_facts_say);
     tcase_add_test(moves, a_hint_is_a_wish);
     tcase_add_test(moves, move_carries_pages_or_says_it_cannot);
+    tcase_add_test(moves, discard_leaves_zeroes_on_the_books_or_says_it_cannot);
+    tcase_add_test(moves, a_discard_that_the_system_refuses_changes_nothing);
     tcase_add_test(moves, errno_is_kept_by_calls_that_fail);
     tcase_add_test(moves, another_reason_than_exhaustion_is_a_refusal);
     tcase_add_loop_test(moves, arguments_out_of_line_stop_the_program, 0,
