@@ -270,6 +270,31 @@ struct mh_span *mh_arena_new_span(uintptr_t base, size_t npages) {
     return span;
 }
 
+// The pairs of a range that one arena covers.
+static void discard_pairs_of(struct mh_arena *arena, uintptr_t base,
+                             size_t bytes) {
+    size_t page = mh_sys_facts()->page_size;
+    size_t npairs = bytes >> MH_PAIR_SHIFT;
+    uintptr_t first = (uintptr_t)mh_arena_pair(arena, base);
+    uintptr_t from = mh_align_up(first, page);
+    uintptr_t to = mh_align_down(first + npairs * sizeof(struct mh_pair), page);
+    if (from < to) {
+        enum mh_status status =
+            mh_sys_discard((void *)from, to - from, MH_FOR_SPANS);
+        (void)status;
+    }
+}
+
+void mh_arena_discard_pairs(uintptr_t base, size_t bytes) {
+    uintptr_t end = base + bytes;
+    while (base < end) {
+        uintptr_t border = mh_align_up(base + 1, MH_ARENA_SIZE);
+        uintptr_t stop = border < end ? border : end;
+        discard_pairs_of(mh_arena_of_known(base), base, stop - base);
+        base = stop;
+    }
+}
+
 void mh_arena_drop_span(struct mh_span *span) {
     struct mh_arena *arena = mh_arena_of_known((uintptr_t)span->base);
     MH_CHECK(span->state == MH_SPAN_DEAD);

@@ -119,6 +119,11 @@ void *mh_arenas_reserve(size_t size, size_t least, size_t *size_out);
 // as many records as pages.
 struct mh_span *mh_arena_new_span(uintptr_t base, size_t npages);
 
+// mh_arena_discard_pairs gives back the memory of the pairs of a range of
+// addresses in which nothing lives, as far as it is whole system pages. The
+// pairs are zero before and after. It is a wish: the system may refuse.
+void mh_arena_discard_pairs(uintptr_t base, size_t bytes);
+
 // mh_arena_drop_span gives the record of a dead span back.
 void mh_arena_drop_span(struct mh_span *span);
 

@@ -100,7 +100,7 @@ struct mh_cache {
     MH_ALIGNED(MH_CACHE_LINE)
     struct mh_span *told; // (a) stack, linked by told_next
     uint32_t seized;      // (a) 1 while the scavenger has the spans
-    uint32_t seen_calls;  // of the scavenger: calls at its last round
+    uint32_t seen_calls;  // (a) of the scavenger: calls at its last round
     uint32_t cut_calls;   // and when it last made holes in all spans
     uint32_t asked_calls; // (a) and when it last asked for the bins
 

@@ -389,11 +389,28 @@ struct mh_span *mh_heap_new_span(struct mheap *heap, unsigned size_class,
     return span;
 }
 
+// The pairs of so many heap pages fill a system page.
+static size_t pages_per_pairs(void) {
+    size_t npairs = mh_sys_facts()->page_size / sizeof(struct mh_pair);
+    return (npairs << MH_PAIR_SHIFT) >> MH_PAGE_SHIFT;
+}
+
+void mh_heap_mark_released_locked(struct mheap *heap, uintptr_t base,
+                                  size_t npages) {
+    mh_palloc_mark_released(&heap->pages, base, npages);
+    if (mh_sys_facts()->can_discard) {
+        size_t most = pages_per_pairs() - 1;
+        base = mh_palloc_released_around(&heap->pages, base, npages, most,
+                                         &npages);
+        mh_arena_discard_pairs(base, bytes_of(npages));
+    }
+}
+
 // Pages that were given back while they were a span's.
 static void free_prepared(struct mheap *heap, uintptr_t base, size_t npages) {
     mh_lock(&heap->lock);
     mh_palloc_free(&heap->pages, base, npages);
-    mh_palloc_mark_released(&heap->pages, base, npages);
+    mh_heap_mark_released_locked(heap, base, npages);
     mh_unlock(&heap->lock);
 }
 
@@ -455,7 +472,7 @@ static size_t release_run_locked(struct mheap *heap, uintptr_t base,
         bool whole = mh_sys_facts()->partial_free || border > end;
         size_t size = (whole ? end : border) - base;
         if (mh_sys_unused((void *)base, size, MH_FOR_HEAP) == MH_OK) {
-            mh_palloc_mark_released(&heap->pages, base, size >> MH_PAGE_SHIFT);
+            mh_heap_mark_released_locked(heap, base, size >> MH_PAGE_SHIFT);
             done += size;
         }
         base += size;

@@ -60,7 +60,7 @@ static size_t give_run(struct sweep *sweep, size_t most) {
     mh_lock(&heap->lock);
     mh_palloc_free(&heap->pages, base, npages);
     if (done) {
-        mh_palloc_mark_released(&heap->pages, base, npages);
+        mh_heap_mark_released_locked(heap, base, npages);
         MH_ADD_RELAXED(&heap->counts.released_bytes, bytes);
     }
     mh_unlock(&heap->lock);

@@ -179,21 +179,36 @@ static void ask_for_bins(struct mh_cache *cache, uint32_t calls) {
     }
 }
 
+// Empties the bins. The thread had not been in its cache for a period: what
+// comes free has lain idle as long, and the next round need not wait for it.
+static void give_bins(struct mh_cache *cache) {
+    struct mheap *heap = cache->heap;
+    size_t before = mh_heap_idle_pages(heap);
+    mh_cache_flush(cache);
+    MH_STORE_RELAXED(&cache->seen_calls, cache->calls);
+    size_t after = mh_heap_idle_pages(heap);
+    if (after > before) {
+        mh_lock(&heap->lock);
+        mh_palloc_note_old(&heap->pages, after - before);
+        mh_unlock(&heap->lock);
+    }
+    mh_heap_note_freed();
+}
+
 // A thread that has been in the cache since then is at work.
 void mh_cache_answer(struct mh_cache *cache) {
     MH_STORE_RELAXED(&cache->owner_word, cache->id << MH_CLASS_BITS);
     // Pairs with the release above. An older question finds other calls.
     MH_FENCE_ACQUIRE();
     if (MH_LOAD_RELAXED(&cache->asked_calls) == cache->calls) {
-        mh_cache_flush(cache);
-        mh_heap_note_freed();
+        give_bins(cache);
     }
 }
 
 bool mh_cache_take_back(struct mh_cache *cache, struct mh_pacer *pacer) {
     uint32_t calls = MH_LOAD_RELAXED(&cache->calls);
-    if (calls != cache->seen_calls) {
-        cache->seen_calls = calls;
+    if (calls != MH_LOAD_RELAXED(&cache->seen_calls)) {
+        MH_STORE_RELAXED(&cache->seen_calls, calls);
         return true;
     }
     take_emptied(cache, calls, pacer);

@@ -127,10 +127,20 @@ size_t mh_palloc_released(const struct mh_palloc *p, uintptr_t base,
 void mh_palloc_mark_released(struct mh_palloc *p, uintptr_t base,
                              size_t npages);
 
+// mh_palloc_released_around finds how far the released pages around a range of
+// them reach, up to `most` more on either side: where they begin, and how many.
+uintptr_t mh_palloc_released_around(const struct mh_palloc *p, uintptr_t base,
+                                    size_t npages, size_t most,
+                                    size_t *npages_out);
+
 // mh_palloc_idle is how many free pages are not released.
 static inline uint64_t mh_palloc_idle(const struct mh_palloc *p) {
     return p->free_pages - p->released_pages;
 }
+
+// mh_palloc_note_old takes `pages` of the free ones that are not released for
+// such that were so before mh_palloc_surplus was last asked.
+void mh_palloc_note_old(struct mh_palloc *p, uint64_t pages);
 
 // mh_palloc_surplus is how many pages were free and not released all the time
 // since it was last called: so many can be given back without being missed, if

@@ -15,6 +15,7 @@
 #include "tests/support/books.h"
 #include "tests/support/expect.h"
 #include "tests/support/objects.h"
+#include "tests/support/rounds.h"
 #include "tests/support/test_main.h"
 #include "tests/support/threads.h"
 
@@ -24,7 +25,6 @@ enum { N = 12000, SIZE = 320, KEPT = 100 };
 static struct mh_actor other;
 static struct mh_cache *others_cache;
 static char *objects[N];
-static uint64_t now;
 
 static void check_books(void) {
     const char *wrong = mh_books_wrong(mheap_default());
@@ -134,16 +134,8 @@ static void free_kept(void *arg) {
     mheap_thread_flush();
 }
 
-static void let_a_period_pass(void) {
-    now += MH_SCAV_PERIOD_NS;
-    mh_sim_set_clock(now);
-    mheap_free(
-        mheap_malloc((size_t)1 << 20)); // this thread's, and not looked at
-}
-
 static void begin(void) {
-    now = 1000 * MH_SCAV_PERIOD_NS;
-    mh_sim_set_clock(now);
+    start_the_clock();
     mh_actor_do(&other, make_objects, NULL);
 }
 

@@ -1,4 +1,4 @@
-// palloc_test.c - runs of pages: taken, given back, released, in every corner.
+// palloc_test.c - runs of pages: taken and given back, in every corner.
 //
 // The heaps here are addresses only; no page is ever touched. What random use
 // finds is in palloc_fuzz.c; here stand the promises one by one, and small
@@ -267,121 +267,6 @@ START_TEST(undo_is_not_led_astray_by_what_its_neighbours_were) {
 }
 END_TEST
 
-// idle makes [first, first + n) of an otherwise allocated heap free and not
-// released.
-static void idle(uintptr_t first, size_t n) {
-    mh_palloc_free(&p, HEAP + first * PAGE, n);
-}
-
-static uintptr_t scavengable(uintptr_t below, size_t max, size_t min,
-                             size_t *n) {
-    return mh_palloc_find_scavengable(&p, below, max, min, n);
-}
-
-START_TEST(scavenging_begins_with_the_highest_run) {
-    size_t n = 0;
-    grow(HEAP, 2048);
-    ck_assert_uint_eq(alloc(2000), HEAP); // 48 stay free, and released
-    idle(10, 20);
-    idle(700, 5);
-    idle(1990, 10);
-
-    uintptr_t at = scavengable(UINTPTR_MAX, 512, 1, &n);
-    ck_assert_uint_eq(at, HEAP + 1990 * PAGE);
-    ck_assert_uint_eq(n, 10);
-    at = scavengable(at, 512, 1, &n);
-    ck_assert_uint_eq(at, HEAP + 700 * PAGE);
-    ck_assert_uint_eq(n, 5);
-    at = scavengable(at, 512, 1, &n);
-    ck_assert_uint_eq(at, HEAP + 10 * PAGE);
-    ck_assert_uint_eq(n, 20);
-    ck_assert_uint_eq(scavengable(at, 512, 1, &n), 0);
-    ck_assert_uint_eq(n, 20);
-}
-END_TEST
-
-START_TEST(marked_pages_are_not_found_again) {
-    size_t n = 0;
-    grow(HEAP, 1024);
-    ck_assert_uint_eq(alloc(1024), HEAP);
-    idle(0, 1024);
-
-    uintptr_t at = scavengable(UINTPTR_MAX, 100, 1, &n);
-    ck_assert_uint_eq(at, HEAP + 924 * PAGE);
-    ck_assert_uint_eq(n, 100);
-    mh_palloc_mark_released(&p, at, n);
-    ck_assert_uint_eq(p.released_pages, 100);
-    mh_palloc_mark_released(&p, at - 10 * PAGE, n); // 90 of them once more
-    ck_assert_uint_eq(p.released_pages, 110);
-    at = scavengable(UINTPTR_MAX, 1000, 1, &n);
-    ck_assert_uint_eq(at, HEAP + CHUNK);
-    ck_assert_uint_eq(n, 402);
-}
-END_TEST
-
-START_TEST(everything_idle_is_found_in_the_end) {
-    size_t n = 0, total = 0, calls = 0;
-    grow(HEAP, 700 * MH_CHUNK_PAGES);
-    ck_assert_uint_eq(alloc(700 * MH_CHUNK_PAGES), HEAP);
-    for (uintptr_t i = 0; i < 700; i += 7) {
-        idle(i * MH_CHUNK_PAGES + i % 500, 3);
-    }
-    for (;;) {
-        uintptr_t at = scavengable(UINTPTR_MAX, 512, 1, &n);
-        if (at == 0) {
-            break;
-        }
-        mh_palloc_mark_released(&p, at, n);
-        total += n;
-        calls++;
-    }
-    ck_assert_uint_eq(total, 300);
-    ck_assert_uint_eq(calls, 100);
-    ck_assert_uint_eq(p.released_pages, 300);
-}
-END_TEST
-
-START_TEST(scavenging_keeps_to_whole_pages_of_the_system) {
-    size_t n = 0;
-    grow(HEAP, 512);
-    ck_assert_uint_eq(alloc(512), HEAP);
-    idle(100, 1);
-    idle(203, 10); // holds 208..211 and 204..207 of 4, 208 needs 8
-    idle(511, 1);
-
-    ck_assert_uint_eq(scavengable(UINTPTR_MAX, 512, 4, &n), HEAP + 204 * PAGE);
-    ck_assert_uint_eq(n, 8);
-    ck_assert_uint_eq(scavengable(UINTPTR_MAX, 7, 4, &n), HEAP + 208 * PAGE);
-    ck_assert_uint_eq(n, 4);
-    ck_assert_uint_eq(scavengable(UINTPTR_MAX, 1, 4, &n), HEAP + 208 * PAGE);
-    ck_assert_uint_eq(n, 4);
-    ck_assert_uint_eq(scavengable(UINTPTR_MAX, 512, 8, &n), 0);
-    ck_assert_uint_eq(scavengable(UINTPTR_MAX, 512, 512, &n), 0);
-    // Asking for whole large pages must not hide the small ones.
-    ck_assert_uint_eq(scavengable(UINTPTR_MAX, 512, 1, &n), HEAP + 511 * PAGE);
-}
-END_TEST
-
-START_TEST(scavenging_below_an_address_leaves_its_page_alone) {
-    size_t n = 0;
-    grow(HEAP, 512);
-    grow(HEAP + 2 * CHUNK, 512);
-    ck_assert_uint_eq(alloc(512), HEAP);
-    ck_assert_uint_eq(alloc(512), HEAP + 2 * CHUNK);
-    idle(0, 512);
-    mh_palloc_free(&p, HEAP + 2 * CHUNK, 512);
-
-    ck_assert_uint_eq(scavengable(HEAP + 2 * CHUNK + 3 * PAGE + 1, 512, 1, &n),
-                      HEAP + 2 * CHUNK);
-    ck_assert_uint_eq(n, 3);
-    ck_assert_uint_eq(scavengable(HEAP + CHUNK + PAGE, 512, 1, &n), HEAP);
-    ck_assert_uint_eq(n, 512);
-    ck_assert_uint_eq(scavengable(HEAP + 10 * PAGE, 4, 1, &n), HEAP + 6 * PAGE);
-    ck_assert_uint_eq(scavengable(HEAP, 512, 1, &n), 0);
-    ck_assert_uint_eq(scavengable(HEAP - PAGE, 512, 1, &n), 0);
-}
-END_TEST
-
 // Which pages the callback of a rebuild was asked about, and its answers.
 static unsigned asked;
 static uintptr_t last_asked;
@@ -509,59 +394,16 @@ static void add_alloc_tests(Suite *suite) {
     tcase_add_test(tcase, a_run_with_room_has_free_pages_behind_it);
     tcase_add_test(tcase, undo_puts_pages_back_as_they_were);
     tcase_add_test(tcase, undo_is_not_led_astray_by_what_its_neighbours_were);
-    tcase_add_loop_test(tcase, the_only_run_of_a_large_heap_is_found, 0, 8);
-    tcase_add_loop_test(tcase, all_states_of_pages_at_a_border_of_chunks, 0, 2);
-    suite_add_tcase(suite, tcase);
-}
-
-// The least that lay idle since the last question, whoever took it.
-START_TEST(surplus_is_what_nobody_needed_meanwhile) {
-    grow(HEAP, 1024);
-    uintptr_t a = alloc(200), b = alloc(300);
-    mh_palloc_free(&p, a, 200);
-    mh_palloc_free(&p, b, 300);
-    (void)mh_palloc_surplus(&p);
-    ck_assert_uint_eq(mh_palloc_surplus(&p), 500);
-
-    ck_assert_uint_eq(alloc(150), HEAP);
-    mh_palloc_free(&p, HEAP, 150);
-    ck_assert_uint_eq(mh_palloc_surplus(&p), 350);
-    ck_assert_uint_eq(mh_palloc_surplus(&p), 500);
-
-    uint64_t taken, gone;
-    uintptr_t block = mh_palloc_take_block(&p, &taken, &gone);
-    check_palloc();
-    mh_palloc_put_block(&p, block, taken, gone);
-    ck_assert_uint_eq(mh_palloc_surplus(&p), 436);
-
-    mh_palloc_mark_released(&p, HEAP + 400 * PAGE, 100);
-    check_palloc();
-    ck_assert_uint_eq(mh_palloc_surplus(&p), 400);
-    ck_assert_uint_eq(alloc(1024), HEAP); // what was released is no surplus
-    mh_palloc_undo(&p, HEAP, 1024);
-    ck_assert_uint_eq(mh_palloc_surplus(&p), 0);
-    ck_assert_uint_eq(mh_palloc_surplus(&p), 400);
-}
-END_TEST
-
-static void add_release_tests(Suite *suite) {
-    TCase *tcase = tcase_create("release");
-    tcase_add_checked_fixture(tcase, make_palloc, check_palloc);
-    tcase_add_test(tcase, scavenging_begins_with_the_highest_run);
-    tcase_add_test(tcase, marked_pages_are_not_found_again);
-    tcase_add_test(tcase, surplus_is_what_nobody_needed_meanwhile);
-    tcase_add_test(tcase, everything_idle_is_found_in_the_end);
-    tcase_add_test(tcase, scavenging_keeps_to_whole_pages_of_the_system);
-    tcase_add_test(tcase, scavenging_below_an_address_leaves_its_page_alone);
     tcase_add_test(tcase,
                    rebuild_asks_about_our_pages_and_believes_the_answers);
+    tcase_add_loop_test(tcase, the_only_run_of_a_large_heap_is_found, 0, 8);
+    tcase_add_loop_test(tcase, all_states_of_pages_at_a_border_of_chunks, 0, 2);
     suite_add_tcase(suite, tcase);
 }
 
 int main(void) {
     Suite *suite = suite_create("palloc");
     add_alloc_tests(suite);
-    add_release_tests(suite);
 
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

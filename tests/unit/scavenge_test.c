@@ -14,20 +14,19 @@
 #include "platform/sim/sim.h"
 #include "tests/support/books.h"
 #include "tests/support/expect.h"
+#include "tests/support/rounds.h"
 #include "tests/support/test_main.h"
 #include "tests/support/threads.h"
 
 enum { N = 16 };
-#define BYTES ((size_t)1 << 20)
+#define BYTES MH_ROUND_BYTES
 
 static void *large[N];
-static uint64_t now;
 
 static void begin(void) {
-    now = 1000 * MH_SCAV_PERIOD_NS;
-    mh_sim_set_clock(now);
-    mheap_free(mheap_malloc(BYTES)); // the first round, of a heap so small
-    mheap_free(mheap_malloc(BYTES));
+    start_the_clock();
+    make_a_call(); // the first round, of a heap so small
+    make_a_call();
 }
 
 static void check_books(void) {
@@ -53,16 +52,6 @@ static struct mheap_stats stats(void) {
     struct mheap_stats stats;
     mheap_stats(NULL, &stats);
     return stats;
-}
-
-// One round: the next call that frees finds that a period has passed.
-static void let_a_period_pass(void) {
-    uint32_t before = mh_scavenger.rounds;
-    now += MH_SCAV_PERIOD_NS;
-    mh_sim_set_clock(now);
-    void *p = mheap_malloc(BYTES);
-    mheap_free(p);
-    ck_assert_uint_eq(mh_scavenger.rounds, before + 1);
 }
 
 START_TEST(what_lay_idle_from_round_to_round_goes_home) {
@@ -448,93 +437,6 @@ START_TEST(a_free_by_the_owner_is_no_hindrance) {
 }
 END_TEST
 
-// ---- what lies in bins ------------------------------------------------------
-
-static size_t bin_of_other(void) {
-    return mh_bin_fill(others_cache, mh_size_class(OBJECT_BYTES));
-}
-
-static void free_some(void *arg) {
-    (void)arg;
-    for (size_t i = 0; i < 7; i++) {
-        mheap_free(objects[i]);
-    }
-}
-
-static void get_asked(void) {
-    mh_actor_do(&other, free_some, NULL);
-    ck_assert_uint_ge(bin_of_other(), 7);
-    let_a_period_pass();
-    ck_assert(!mh_cache_is_asked(others_cache)); // is it quiet?
-    let_a_period_pass();
-    ck_assert(mh_cache_is_asked(others_cache));
-}
-
-START_TEST(a_thread_that_only_pops_and_pushes_gives_up_its_bins_when_asked) {
-    get_asked();
-    uint64_t cached = stats().cached_bytes;
-    mh_actor_do(&other, free_one, objects[7]);
-    ck_assert(!mh_cache_is_asked(others_cache));
-    ck_assert_uint_eq(bin_of_other(), 1);
-    ck_assert_uint_lt(stats().cached_bytes, cached);
-    ck_assert_ptr_null(others_cache->current[mh_size_class(OBJECT_BYTES)]);
-    mh_actor_do(&other, free_one, objects[8]);
-    ck_assert_uint_eq(bin_of_other(), 2); // asked once, it answers once
-}
-END_TEST
-
-START_TEST(a_thread_that_was_in_its_cache_since_keeps_its_bins) {
-    get_asked();
-    size_t fill = bin_of_other();
-    mh_cache_enter(others_cache); // a call of its thread
-    mh_cache_leave(others_cache);
-    mh_actor_do(&other, free_one, objects[7]);
-    ck_assert(!mh_cache_is_asked(others_cache));
-    ck_assert_uint_eq(bin_of_other(), fill + 1);
-}
-END_TEST
-
-static void free_twice(void *arg) {
-    mheap_free(arg);
-    mheap_free(arg);
-}
-
-START_TEST(a_bad_free_that_comes_with_the_answer_is_caught) {
-    mheap_option_set(MHEAP_OPTION_BAD_FREE, MHEAP_ON_BAD_FREE_COUNT);
-    get_asked();
-    mh_actor_do(&other, free_one, objects[6]); // freed before it was asked
-    ck_assert_uint_eq(stats().bad_frees_total, 1);
-    mh_actor_do(&other, free_twice, objects[7]);
-    ck_assert_uint_eq(stats().bad_frees_total, 2);
-    ck_assert_uint_eq(bin_of_other(), 1);
-}
-END_TEST
-
-START_TEST(a_question_ends_with_its_thread) {
-    mheap_option_set(MHEAP_OPTION_FIRST_OBJECTS, 0);
-    get_asked();
-    mh_actor_end(&other);
-    struct mh_cache *before = others_cache;
-    mh_actor_do(&other, make_objects, NULL);
-    ck_assert_ptr_eq(others_cache, before); // the record is another's now
-    ck_assert(!mh_cache_is_asked(others_cache));
-}
-END_TEST
-
-static void flush(void *arg) {
-    (void)arg;
-    mheap_thread_flush();
-}
-
-START_TEST(a_thread_with_empty_bins_is_not_asked) {
-    mh_actor_do(&other, flush, NULL);
-    for (int i = 0; i < 4; i++) {
-        let_a_period_pass();
-        ck_assert(!mh_cache_is_asked(others_cache));
-    }
-}
-END_TEST
-
 int main(void) {
     Suite *suite = suite_create("scavenge");
     TCase *tcase = tcase_create("rounds");
@@ -568,14 +470,5 @@ int main(void) {
     tcase_add_test(emptied, a_thread_waits_until_its_cache_is_let_go);
     tcase_add_test(emptied, a_free_by_the_owner_is_no_hindrance);
     suite_add_tcase(suite, emptied);
-    TCase *bins = tcase_create("bins");
-    tcase_add_checked_fixture(bins, begin_emptied, end_emptied);
-    tcase_add_test(
-        bins, a_thread_that_only_pops_and_pushes_gives_up_its_bins_when_asked);
-    tcase_add_test(bins, a_thread_that_was_in_its_cache_since_keeps_its_bins);
-    tcase_add_test(bins, a_bad_free_that_comes_with_the_answer_is_caught);
-    tcase_add_test(bins, a_question_ends_with_its_thread);
-    tcase_add_test(bins, a_thread_with_empty_bins_is_not_asked);
-    suite_add_tcase(suite, bins);
     return mh_test_main(suite);
 }
