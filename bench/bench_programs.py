@@ -8,10 +8,10 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from dataclasses import dataclass, field
 
 import bench_exec
+import bench_server
 from bench_allocators import Allocator, RunError
 from bench_rows import Measure
 
@@ -91,34 +91,6 @@ def effective(allocator, command):
     return Allocator(allocator.name, c_library(command))
 
 
-def wait_for(path, process, seconds=20):
-    end = time.monotonic() + seconds
-    while not os.path.exists(path):
-        if process.poll() is not None or time.monotonic() > end:
-            raise RunError("the server did not start")
-        time.sleep(0.02)
-
-
-def driver(job, fill, scratch):
-    """Feeds a server once it listens, and ends it."""
-    def call(words, stdin):
-        done = subprocess.run(
-            list(map(fill, words)), stdin=stdin, capture_output=True,
-            text=True, timeout=120, check=False,
-            env=bench_exec.environment(Allocator("none")))
-        if done.returncode != 0:
-            raise RunError(bench_exec.say_failure(
-                done.returncode, done.stdout + done.stderr))
-
-    def drive(process):
-        wait_for(fill("{scratch}/socket"), process)
-        path = os.path.join(scratch, job.made[0])
-        with open(path, encoding="ascii") as commands:
-            call(job.feed, commands)
-        call(job.end, subprocess.DEVNULL)
-    return drive
-
-
 def make_input(job, scratch):
     name, script = job.made
     with open(os.path.join(scratch, name), "w", encoding="ascii") as file:
@@ -140,7 +112,7 @@ def plan(job, context):
     def fill(text):
         return text.format(programs=HERE, scratch=context.scratch)
     command = [program, *map(fill, job.args)]
-    drive = driver(job, fill, context.scratch) if job.feed else None
+    drive = bench_server.Drive(job, fill) if job.feed else None
 
     def run(allocator, _rep):
         line, output = bench_exec.run_under(
