@@ -15,6 +15,10 @@ def is_memory(measure):
     return "memory" in measure.family or measure.family == "small processes"
 
 
+# Memory is in KiB in the raw lines.
+KIB_IN = {"MiB": 1024, "MB": 1e6 / 1024}
+
+
 @dataclass
 class Row:
     job: str
@@ -77,15 +81,26 @@ class Report:
         for key, value in found.items():
             self.values.setdefault(where + (key,), []).append(value)
 
+    def _figures(self, where, measure):
+        """One for each run. A run has all metrics of its program or none, so
+        those at the same place are of the same run."""
+        values = self.values.get(where + (measure.key,), [])
+        if measure.less:
+            values = [value - other for value, other in zip(
+                values, self.values.get(where + (measure.less,), []))]
+        if measure.over:
+            values = [value / other for value, other in zip(
+                values, self.values.get(where + (measure.over,), []))
+                if other > 0]
+        return [value / KIB_IN.get(measure.unit, 1) for value in values]
+
     def _row(self, job, measure):
         failures = self._about(self.failed, job)
         summaries = {}
         for name in self.allocators:
             # One failure is enough: what else was measured is no claim.
             values = [] if name in failures else \
-                self.values.get((job.name, name, measure.key), [])
-            if measure.unit == "MiB":
-                values = [value / 1024 for value in values]
+                self._figures((job.name, name), measure)
             summaries[name] = bench_stats.summarize(values)
         return Row(job.name, measure, summaries, failures,
                    self._about(self.skipped, job),

@@ -11,9 +11,13 @@ from dataclasses import dataclass, field
 class Measure:
     key: str     # metric in the program's JSON line, or one of its members
     label: str   # row of the table
-    unit: str    # ns, s, ms, %, KiB or MiB; MiB rows are KiB in the raw lines
+    unit: str    # ns, s, ms, %, x, KiB, MiB or MB (10^6 bytes); rows in the
+                 # last two are KiB in the raw lines
     family: str  # rows of one family share a geometric mean
     judged: bool = True  # False: shown, but ratios would mean nothing
+    # Another metric of the same run: taken from this one, or divided by.
+    less: str = ""
+    over: str = ""
 
 
 @dataclass(frozen=True)
@@ -168,7 +172,8 @@ def trace(case):
     return Job("bench_trace", case, rows)
 
 
-def settle(case, text):
+def settle(case, text, said, **derived):
+    """`said` and `derived`: what is left after 2 s beside another figure."""
     rows = (
         Measure("peak_kib", f"{text}: peak", "MiB", "peak memory"),
         Measure(f"{case}_after_kib", f"{text}: right after", "MiB",
@@ -179,6 +184,9 @@ def settle(case, text):
                 "settled memory", judged=False),
         Measure(f"{case}_idle_cpu_ms", f"{text}: CPU ms in those 2 s", "ms",
                 "settled memory", judged=False),
+        Measure(f"{case}_settled_kib", f"{text}: 2 s later, {said}",
+                "MB" if "less" in derived else "x", "settled memory",
+                judged=False, **derived),
     )
     return Job("bench_settle", case, rows, {"wait": 2})
 
@@ -208,8 +216,10 @@ JOBS = (
     Job("bench_settle", "idle",
         (Measure("idle_rss_kib", "one small object", "MiB",
                  "small processes"),)),
-    settle("all", "256 MB, all freed"),
-    settle("tenth", "256 MB, 90 % freed"),
+    settle("all", "256 MB, all freed", "above the start",
+           less="all_start_kib"),
+    settle("tenth", "256 MB, 90 % freed", "of what is in use",
+           over="tenth_live_kib"),
     pair_threads(64, 2), pair_threads(64, 4), pair_threads(64, 8),
     churn("churn5m", 1),
     churn("churn1k", 2), churn("churn1k", 4), churn("churn1k", 8),
