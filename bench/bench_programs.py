@@ -1,7 +1,8 @@
 """Real programs of Debian, run on inputs of our own in bench/programs.
 
 They are what people run an allocator for: little of their time is spent in it,
-and where it puts objects shows. Each takes about a second.
+and where it puts objects shows. Each takes about a second, and one that is
+left idle some more.
 """
 
 import os
@@ -37,8 +38,11 @@ class Program:
     feed: tuple = ()
     end: tuple = ()
     feed_package: str = ""
+    empty: tuple = ()  # what empties it: its memory is the figure then
 
     def all_measures(self):
+        if self.empty:
+            return bench_server.measures(self.name)
         return (Measure("cpu_s", self.name, "s", FAMILY),
                 Measure("peak_kib", f"{self.name}: peak", "MiB",
                         "peak memory, real programs"))
@@ -69,6 +73,11 @@ PROGRAMS = (
     Program("redis-server", "redis-server", "redis-server", SERVER,
             "bye bye", made=("commands", "gen_commands.py"),
             feed=(*REDIS, "--pipe"), end=(*REDIS, "shutdown", "nosave"),
+            feed_package="redis-tools"),
+    Program("redis-server after FLUSHALL", "redis-server", "redis-server",
+            (*SERVER, "--enable-debug-command", "yes"), "bye bye",
+            made=("load", "gen_load.py"), feed=(*REDIS, "--pipe"),
+            empty=(*REDIS, "flushall"), end=(*REDIS, "shutdown", "nosave"),
             feed_package="redis-tools"),
     Program("z3", "z3", "z3", ("{programs}/factors.smt2",), "unsat"),
 )
@@ -112,13 +121,13 @@ def plan(job, context):
     def fill(text):
         return text.format(programs=HERE, scratch=context.scratch)
     command = [program, *map(fill, job.args)]
-    drive = bench_server.Drive(job, fill) if job.feed else None
 
     def run(allocator, _rep):
+        drive = bench_server.Drive(job, fill) if job.feed else None
         line, output = bench_exec.run_under(
             effective(allocator, command), context.program("bench_under"),
             command, job.env, drive)
         if job.expect not in output:
             raise RunError(f"no {job.expect!r} in what it printed")
-        return dict(line, metrics={})
+        return dict(line, metrics=drive.metrics if drive else {})
     return run

@@ -72,7 +72,8 @@ def figure_sections(report):
                    "loop around it included, counted once by callgrind.",
                    [row for row in report.rows if row.job in counts])
     out += section(report, "Real programs", "CPU time and peak of the whole "
-                   "process, and of those it starts.",
+                   "process, and of those it starts; resident memory of a "
+                   "server that is emptied.",
                    [row for row in report.rows if row.job in real])
     return out + section(report, "Public programs", "CPU time and peak of the "
                          "whole process; of programs that run for a fixed "

@@ -27,4 +27,5 @@ def main():
         print(command(rng), end="\r\n")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -26,6 +26,7 @@ from bench_fixture import BENCH, ROOT
 import bench_callgrind
 import bench_jobs
 import bench_programs
+import bench_server
 import bench_session
 from bench_allocators import Allocator, RunError
 from bench_programs import PROGRAMS, Program
@@ -75,6 +76,43 @@ case $2 in
 end) : >"$1/ended" ;;
 fail) exit 3 ;;
 *) cat >"$1/fed" ;;
+esac
+"""
+# Holds 60 MB once it is fed, and 20 from some time after it is emptied.
+HOLDER = """#!/usr/bin/python3
+import mmap, os, sys, time
+def told(name):
+    end = time.monotonic() + 30
+    while not os.path.exists(f"{sys.argv[1]}/{name}"):
+        if time.monotonic() > end:
+            sys.exit(9)
+        time.sleep(0.02)
+def tell(name):
+    open(f"{sys.argv[1]}/{name}", "w").close()
+def hold(size):
+    held = mmap.mmap(-1, size)
+    for at in range(0, size, 4096):
+        held[at] = 1
+    return held
+tell("socket")
+told("fed")
+stays, goes = hold(20 << 20), hold(40 << 20)
+tell("full")
+told("emptied")
+told("idle")
+goes.close()
+tell("home")
+told("ended")
+print(open(f"{sys.argv[1]}/fed").read())
+"""
+HOLDERS_CLIENT = """#!/bin/sh
+case $2 in
+feed)
+    cat >"$1/fed"
+    while [ ! -e "$1/full" ]; do sleep 0.02; done
+    ;;
+empty) : >"$1/emptied" ;;
+end) : >"$1/ended" ;;
 esac
 """
 # Says that it did what it was asked to, and one operation more.
@@ -202,9 +240,10 @@ class RealPrograms(Workshop):
         self.program("client", CLIENT)
         pathlib.Path(self.folder, "gen.py").write_text("print('a command')\n")
         parts = {"env": {}, "feed": ("{client}", "{scratch}", "feed"),
-                 "end": ("{client}", "{scratch}", "end")} | changes
+                 "end": ("{client}", "{scratch}", "end"),
+                 "empty": ()} | changes
         client = os.path.join(self.bin, "client")
-        for part in ("feed", "end"):
+        for part in ("feed", "empty", "end"):
             parts[part] = tuple(client if word == "{client}" else word
                                 for word in parts[part])
         return Program("x", "server", "p", ("{scratch}",), "a command",
@@ -217,7 +256,8 @@ class RealPrograms(Workshop):
     def test_a_server_that_goes_wrong_is_a_failure_and_is_ended(self):
         cases = ({"env": {"REFUSES": "1"}}, {"env": {"STATUS": "4"}},
                  {"feed": ("{client}", "{scratch}", "fail")},
-                 {"end": ("{client}", "{scratch}", "fail")})
+                 {"end": ("{client}", "{scratch}", "fail")},
+                 {"empty": ("{client}", "{scratch}", "fail")})
         for changes in cases:
             start = time.monotonic()
             with self.assertRaises(RunError, msg=changes):
@@ -228,6 +268,57 @@ class RealPrograms(Workshop):
             self.assertNotIn(f"{self.bin}/server", found, changes)
             for name in ("socket", "ended"):
                 pathlib.Path(self.scratch, name).unlink(missing_ok=True)
+
+
+class EmptiedServers(Workshop):
+    def setUp(self):
+        super().setUp()
+        self.program("server", HOLDER)
+        client = self.program("client", HOLDERS_CLIENT)
+        pathlib.Path(self.folder, "gen.py").write_text("print('a command')\n")
+        self.job = Program(
+            "x", "server", "p", ("{scratch}",), "a command",
+            made=("commands", "gen.py"),
+            **{part: (client, "{scratch}", part)
+               for part in ("feed", "empty", "end")})
+
+    def wait(self, seconds):
+        """In place of time.sleep: the server knows when it is left idle."""
+        if seconds != bench_server.IDLE_SECONDS:
+            self.sleep(seconds)
+            return
+        fed = os.path.exists(f"{self.scratch}/fed")
+        self.waits.append("full" if fed else "new")
+        if os.path.exists(f"{self.scratch}/emptied"):
+            self.waits[-1] = "empty"
+            pathlib.Path(self.scratch, "idle").touch()
+            bench_server.wait_for(f"{self.scratch}/home", self)
+
+    def poll(self):
+        """wait_for asks whether the process has ended."""
+
+    def test_memory_is_read_when_idle_when_filled_and_after_a_wait(self):
+        self.sleep, self.waits = time.sleep, []
+        with mock.patch.object(bench_server.time, "sleep", self.wait):
+            found = self.run_job(self.job)["metrics"]
+        self.assertEqual(self.waits, ["new", "empty"])
+        # The interpreter itself moves by some hundred KiB.
+        for key, mib in (("full_kib", 60), ("after_kib", 20)):
+            self.assertAlmostEqual((found[key] - found["start_kib"]) / 1024,
+                                   mib, delta=3, msg=key)
+        self.assertEqual(
+            {measure.key for measure in self.job.all_measures()} |
+            {measure.over for measure in self.job.all_measures()},
+            {"", *found})
+
+    def test_the_wait_is_as_long_as_the_row_says(self):
+        for measure in bench_server.measures("x")[2:]:
+            self.assertIn(f"{bench_server.IDLE_SECONDS} s later",
+                          measure.label)
+
+    def test_a_server_that_is_gone_is_a_failure(self):
+        with self.assertRaisesRegex(RunError, "gone"):
+            bench_server.child_of(1 << 30)
 
 
 class LockWaits(Workshop):
@@ -264,6 +355,18 @@ class TheListOfPrograms(Workshop):
                                 "redis-server"):
                     line = self.run_job(job)
                     self.assertGreater(line["cpu_s"], 0.1, job.name)
+
+
+    def test_redis_holds_about_100_mb_of_its_load(self):
+        job = next(job for job in PROGRAMS if job.empty)
+        with mock.patch.object(bench_programs, "HERE",
+                               os.path.join(BENCH, "programs")):
+            found = self.run_job(job)["metrics"]
+        held = (found["full_kib"] - found["start_kib"]) * 1024
+        self.assertGreater(held, 80e6)
+        self.assertLess(held, 120e6)
+        # The C library keeps nearly all of it: the figure is not made of it.
+        self.assertGreater(found["after_kib"], found["start_kib"])
 
 
 class Counts(Workshop):
