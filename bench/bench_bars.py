@@ -10,7 +10,7 @@ from bench_tables import number, table
 
 
 def belongs(goal, measure):
-    if not measure.judged:
+    if not measure.judged and goal.kind != "figure":
         return False
     if goal.kind == "checks":
         return not is_memory(measure) and measure.family not in APART
@@ -40,7 +40,7 @@ def figure_of(goal, report):
     if goal.kind == "figure":
         found = [row.summaries[SUBJECT].median for row in rows
                  if row.summaries.get(SUBJECT) is not None]
-        return (found[0] if found else None), len(found)
+        return max(found, default=None), len(found)
     ratios = [row.ratio(SUBJECT, RIVAL) for row in rows]
     ratios = [ratio for ratio in ratios if ratio is not None]
     return bench_stats.geometric_mean(ratios), len(ratios)

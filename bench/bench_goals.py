@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from bench_rows import ONE_THREAD, THREADED
+from bench_rows import ALL_FREED, MOST_FREED, ONE_THREAD, SETTLED, SMALL, \
+    THREADED
 
 RIVAL = "mimalloc-v3"
 SUITE_PEAK = "peak memory, programs"
@@ -14,7 +15,7 @@ class Goal:
     text: str
     limit: float
     # rival: geometric mean of mheap / RIVAL; checks: of checked / unchecked;
-    # figure: mheap's own, of one row
+    # figure: mheap's own, in the worst row
     kind: str = "rival"
     families: tuple = ()   # rows of these families, or
     rows: tuple = ()       # these rows: (label, family)
@@ -37,5 +38,23 @@ GOALS = (
          needs_suite=True),
     Goal("what the checks cost", 1.03, "checks"),
     Goal("a process with one small object", 2.0, "figure",
-         rows=(("one small object", "small processes"),), unit="MiB"),
+         rows=(("one small object", SMALL),), unit="MiB"),
+    Goal("parked thread", 12.0, "figure",
+         rows=(("parked thread, each", SMALL),), unit="KiB"),
+    Goal("redis-server 2 s after FLUSHALL, of its start", 1.2, "figure",
+         rows=(("redis-server after FLUSHALL: 2 s later, of the idle one",
+                SETTLED),), unit="x"),
+    Goal("256 MB all freed, 2 s later, above the start", 8.0, "figure",
+         rows=((f"{ALL_FREED}: 2 s later, above the start", SETTLED),),
+         unit="MB"),
+    # Out of reach with pages of 4 KiB and objects that stay where they are:
+    # one page in three (1 - 0.9^4) keeps one of its four objects.
+    Goal("256 MB, 90 % freed, 2 s later, of what is in use", 2.0, "figure",
+         rows=((f"{MOST_FREED}: 2 s later, of what is in use", SETTLED),),
+         unit="x"),
+    Goal("scavenger, CPU in those 2 s (1 % of one)", 20.0, "figure",
+         rows=((f"{ALL_FREED}: CPU ms in those 2 s", SETTLED),
+               (f"{MOST_FREED}: CPU ms in those 2 s", SETTLED)), unit="ms"),
+    Goal("shared locks, 1 in 64 operations", 15.6, "figure",
+         families=("locks",), unit="in 1,000"),
 )

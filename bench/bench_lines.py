@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import bench_stats
 from bench_allocators import NOT_RUN, SUBJECT, UNCHECKED
 from bench_jobs import ALL
+from bench_rows import SMALL
 
 
 def is_memory(measure):
-    return "memory" in measure.family or measure.family == "small processes"
+    return "memory" in measure.family or measure.family == SMALL
 
 
 # Memory is in KiB in the raw lines.

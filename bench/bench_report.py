@@ -87,7 +87,8 @@ def render(lines, plots=()):
     out = ["## The machine and the run", "", *machine_lines(report), ""]
     out += ["## Bars", "",
             "What the project set itself; means are geometric, of mheap's "
-            "figure over that of the other.", "",
+            "figure over that of the other. A figure in a unit is mheap's "
+            "own, of several rows the highest.", "",
             *bench_bars.bars_table(report), ""]
     out += ["## Summary", "",
             f"Geometric mean of the ratios to {report.reference}; below 1 is "

@@ -6,6 +6,11 @@ never dropped: one that cannot be run is printed and says so.
 
 from dataclasses import dataclass, field
 
+SMALL = "small processes"
+SETTLED = "settled memory"
+ALL_FREED = "256 MB, all freed"
+MOST_FREED = "256 MB, 90 % freed"
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -176,17 +181,15 @@ def settle(case, text, said, **derived):
     """`said` and `derived`: what is left after 2 s beside another figure."""
     rows = (
         Measure("peak_kib", f"{text}: peak", "MiB", "peak memory"),
-        Measure(f"{case}_after_kib", f"{text}: right after", "MiB",
-                "settled memory"),
-        Measure(f"{case}_settled_kib", f"{text}: 2 s later", "MiB",
-                "settled memory"),
+        Measure(f"{case}_after_kib", f"{text}: right after", "MiB", SETTLED),
+        Measure(f"{case}_settled_kib", f"{text}: 2 s later", "MiB", SETTLED),
         Measure(f"{case}_live_kib", f"{text}: still in use", "MiB",
-                "settled memory", judged=False),
+                SETTLED, judged=False),
         Measure(f"{case}_idle_cpu_ms", f"{text}: CPU ms in those 2 s", "ms",
-                "settled memory", judged=False),
+                SETTLED, judged=False),
         Measure(f"{case}_settled_kib", f"{text}: 2 s later, {said}",
-                "MB" if "less" in derived else "x", "settled memory",
-                judged=False, **derived),
+                "MB" if "less" in derived else "x", SETTLED, judged=False,
+                **derived),
     )
     return Job("bench_settle", case, rows, {"wait": 2})
 
@@ -211,15 +214,11 @@ JOBS = (
     simple("bench_calloc", "calloc", "calloc", "calloc"),
     simple("bench_threads", "short_lived", "thread, start to end", "threads"),
     Job("bench_threads", "parked",
-        (Measure("parked_thread_kib", "parked thread, each", "KiB",
-                 "small processes"),)),
+        (Measure("parked_thread_kib", "parked thread, each", "KiB", SMALL),)),
     Job("bench_settle", "idle",
-        (Measure("idle_rss_kib", "one small object", "MiB",
-                 "small processes"),)),
-    settle("all", "256 MB, all freed", "above the start",
-           less="all_start_kib"),
-    settle("tenth", "256 MB, 90 % freed", "of what is in use",
-           over="tenth_live_kib"),
+        (Measure("idle_rss_kib", "one small object", "MiB", SMALL),)),
+    settle("all", ALL_FREED, "above the start", less="all_start_kib"),
+    settle("tenth", MOST_FREED, "of what is in use", over="tenth_live_kib"),
     pair_threads(64, 2), pair_threads(64, 4), pair_threads(64, 8),
     churn("churn5m", 1),
     churn("churn1k", 2), churn("churn1k", 4), churn("churn1k", 8),

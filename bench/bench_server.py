@@ -9,22 +9,21 @@ import time
 
 import bench_exec
 from bench_allocators import Allocator, RunError
-from bench_rows import Measure
+from bench_rows import SETTLED, Measure
 
 IDLE_SECONDS = 2
-FAMILY = "settled memory"
 
 
 def measures(name):
     """The rows of a server that is emptied. What it takes at its start and
     what it was filled with are there to compare with."""
-    return (Measure("start_kib", f"{name}: idle, before it", "MiB", FAMILY,
+    return (Measure("start_kib", f"{name}: idle, before it", "MiB", SETTLED,
                     judged=False),
-            Measure("full_kib", f"{name}: filled, before it", "MiB", FAMILY,
+            Measure("full_kib", f"{name}: filled, before it", "MiB", SETTLED,
                     judged=False),
-            Measure("after_kib", f"{name}: 2 s later", "MiB", FAMILY),
+            Measure("after_kib", f"{name}: 2 s later", "MiB", SETTLED),
             Measure("after_kib", f"{name}: 2 s later, of the idle one", "x",
-                    FAMILY, judged=False, over="start_kib"))
+                    SETTLED, judged=False, over="start_kib"))
 
 
 def wait_for(path, process, seconds=20):

@@ -331,7 +331,7 @@ class Tables(unittest.TestCase):
                 f"{case}_{key}_kib": value for key, value in figures.items()}))
         words = {"all": "above the start", "tenth": "of what is in use"}
         return next(line for line in bench_report.render(lines).split("\n")
-                    if f"2 s later, {words[case]} |" in line)
+                    if f": 2 s later, {words[case]} |" in line)
 
     def test_what_stays_is_counted_from_the_start_of_the_same_run(self):
         self.assertIn("| MB | 6.00 | - |", self.settled("all", [
