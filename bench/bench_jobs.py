@@ -9,8 +9,9 @@ import bench_programs
 import bench_suite
 from bench_callgrind import COUNTS, CountJob
 from bench_programs import PROGRAMS, Program
-from bench_rows import JOBS, SUITE, SuiteJob
+from bench_rows import JOBS, SUITE, Job, SuiteJob
 
+WAITING_REPS = 3
 ALL = JOBS + SUITE + PROGRAMS + COUNTS
 
 
@@ -52,9 +53,19 @@ def plan(job, context):
     return plan_own(job, context)
 
 
-def runs_once(job):
-    """Is one run enough, because another would give the same figure?"""
-    return isinstance(job, CountJob)
+def waits(job):
+    """Is it idle most of the time, until memory has settled?"""
+    if isinstance(job, Program):
+        return bool(job.empty)
+    return isinstance(job, Job) and "wait" in job.options
+
+
+def repetitions(job, reps):
+    """How often a job is run. Instructions are the same each time, and
+    settled memory moves by a percent or two."""
+    if isinstance(job, CountJob):
+        return 1
+    return min(reps, WAITING_REPS) if waits(job) else reps
 
 
 def names_of(job):

@@ -27,8 +27,10 @@ def machine_lines(report):
         f"repetitions, seed {report.session['seed']}, load at start "
         f"{m['load_at_start']}",
     ]
-    if report.session["scale"] != 1:
-        lines.append(f"- time per case scaled by {report.session['scale']:g}")
+    # Lines that do not say it are of a time when a case took half a second.
+    seconds = report.session.get("case_seconds",
+                                 0.5 * report.session["scale"])
+    lines.append(f"- {seconds:g} s for a timed case of our own programs")
     if m["load_at_start"] > 0.5:
         lines.append("- **the machine was busy when this began: threaded "
                      "rows in particular are not to be trusted**")

@@ -6,6 +6,9 @@ never dropped: one that cannot be run is printed and says so.
 
 from dataclasses import dataclass, field
 
+# How long a timed case goes on at scale 1.
+CASE_SECONDS = 0.15
+
 SMALL = "small processes"
 SETTLED = "settled memory"
 ALL_FREED = "256 MB, all freed"
@@ -31,7 +34,7 @@ class Job:
     case: str
     measures: tuple
     options: dict = field(default_factory=dict)
-    seconds: float = 0.5
+    seconds: float = CASE_SECONDS
     wants_peak: str = ""  # label of the row that shows this job's peak memory
 
     @property
@@ -126,7 +129,7 @@ def larson(threads):
     label = f"larson-like, {threads} threads"
     row = Measure("larson_ns", label, "ns", "larson-like")
     return Job("bench_larson", "larson", (row, locks("larson", label)),
-               {"threads": threads}, seconds=1.0, wants_peak=label)
+               {"threads": threads}, 2 * CASE_SECONDS, label)
 
 
 def simple(program, case, label, family):

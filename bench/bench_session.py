@@ -9,6 +9,7 @@ import bench_exec
 import bench_jobs
 import bench_machine
 from bench_allocators import RunError
+from bench_rows import CASE_SECONDS
 
 
 def rotated(items, by):
@@ -36,7 +37,9 @@ class Session:
             "date": datetime.date.today().isoformat(),
             "machine": bench_machine.describe(options.build),
             "reps": options.reps, "seed": options.seed,
-            "scale": options.scale, "reference": options.reference,
+            "scale": options.scale,
+            "case_seconds": CASE_SECONDS * options.scale,
+            "reference": options.reference,
             "allocators": [a.name for a in allocators],
             "missing": {a.name: a.missing for a in found.values()
                         if not a.usable},
@@ -87,7 +90,7 @@ class Session:
             plans = self.plan(scratch)
             for rep in range(self.options.reps):
                 for turn, (job, run) in enumerate(plans):
-                    if rep > 0 and bench_jobs.runs_once(job):
+                    if rep >= bench_jobs.repetitions(job, self.options.reps):
                         continue
                     show_progress(f"{rep + 1}/{self.options.reps} {job.name}")
                     for allocator in rotated(self.allocators, rep + turn):

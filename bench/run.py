@@ -15,12 +15,14 @@ import bench_machine
 import bench_plots
 import bench_report
 from bench_allocators import PreloadError
+from bench_rows import CASE_SECONDS
 from bench_session import Session
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 BUSY = 0.5  # load average above which numbers are not to be trusted
 REPS, QUICK_REPS = 7, 2
+QUICK_SCALE = 0.3
 
 
 def parse_given(pairs):
@@ -48,11 +50,14 @@ def parse_arguments(argv):
         help="build directory with bench/ and lib/; DIR-unchecked beside it "
         "has the library without checks (default: %(default)s)")
     add("--reps", type=int, default=0, metavar="N",
-        help=f"repetitions (default: {REPS}, quick: {QUICK_REPS})")
+        help=f"repetitions (default: {REPS}, quick: {QUICK_REPS}), at most "
+        f"{bench_jobs.WAITING_REPS} of programs that wait")
     add("--quick", action="store_true",
-        help="a tenth of the time for each case; for a look, not for a claim")
+        help=f"cases of {QUICK_SCALE:g} of the length; for a look, not for a "
+        "claim")
     add("--scale", type=float, default=0, metavar="F",
-        help="multiply the time of each case (default: 1, quick: 0.1)")
+        help="multiply the time of each case, which is "
+        f"{CASE_SECONDS:g} s (default: 1, quick: {QUICK_SCALE:g})")
     add("--seed", type=int, default=1, metavar="N")
     add("--allocators", default="", metavar="A,B",
         help="only these (default: all that are there)")
@@ -73,7 +78,8 @@ def parse_arguments(argv):
         help="measure nothing: make the tables from these raw lines")
     options = parser.parse_args(argv)
     options.reps = options.reps or (QUICK_REPS if options.quick else REPS)
-    options.scale = options.scale or (0.1 if options.quick else 1.0)
+    options.scale = options.scale or (
+        QUICK_SCALE if options.quick else 1.0)
     if options.reps < 1 or options.scale <= 0:
         parser.error("--reps and --scale must be positive")
     return options

@@ -424,6 +424,16 @@ class Counts(Workshop):
             self.assertEqual(bench_jobs.plan(self.job, self.context),
                              "not run: install valgrind")
 
+    def test_a_server_that_waits_is_run_three_times_of_seven(self):
+        ran = []
+        job = Program("x", "x", "x", (), empty=("x",))
+        once = mock.patch.object(bench_jobs, "plan", lambda job, _: (
+            lambda allocator, rep: ran.append(rep) or {"metrics": {}}))
+        self.job = job
+        with once:
+            self.session(reps=7)
+        self.assertEqual(ran, [0, 1, 2])
+
     def test_silence_of_callgrind_is_not_a_count(self):
         with self.assertRaises(RunError):
             bench_callgrind.collected("==1== Events : Ir\n")

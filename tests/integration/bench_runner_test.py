@@ -206,6 +206,27 @@ class Options(unittest.TestCase):
         self.assertEqual([job.name for job in bench_jobs.choose(["z3"])],
                          ["z3"])
 
+    def test_a_case_goes_on_for_its_length_times_the_scale(self):
+        def seconds(name, scale):
+            job = next(job for job in JOBS if job.name == name)
+            args = job.arguments(1, scale)
+            return float(args[args.index("--seconds") + 1])
+        self.assertEqual(seconds("bench_pairs pair16", 1), 0.15)
+        self.assertEqual(seconds("bench_pairs pair16", 2), 0.3)
+        self.assertEqual(seconds("bench_larson larson x2", 1), 0.3)
+
+    def test_what_waits_is_repeated_three_times_and_counts_are_taken_once(
+            self):
+        few = {job.name: bench_jobs.repetitions(job, 7)
+               for job in bench_jobs.ALL
+               if bench_jobs.repetitions(job, 7) != 7}
+        counts = {job.name: 1 for job in bench_jobs.COUNTS}
+        self.assertEqual(few, counts | {
+            "bench_settle all": 3, "bench_settle tenth": 3,
+            "redis-server after FLUSHALL": 3})
+        for job in bench_jobs.ALL:
+            self.assertLessEqual(bench_jobs.repetitions(job, 2), 2)
+
     def test_everybody_goes_first_once(self):
         firsts = [bench_session.rotated([1, 2, 3], turn)[0] for turn in range(3)]
         self.assertEqual(sorted(firsts), [1, 2, 3])
@@ -347,6 +368,15 @@ class Tables(unittest.TestCase):
             {"settled": 4000, "live": 2000}, {"settled": 3000, "live": 3000}]))
         self.assertIn("| x | not run: give a path |", self.settled("tenth", [
             {"settled": 2000, "live": 0}]))
+
+    def test_the_length_of_a_case_is_that_of_its_session(self):
+        line = session(["bench_pairs pair16"])
+        line["scale"] = 0.3
+        self.assertIn("\n- 0.15 s for a timed case",
+                      bench_report.render([line]))
+        line["case_seconds"] = 0.045
+        self.assertIn("\n- 0.045 s for a timed case",
+                      bench_report.render([line]))
 
     def test_prose_around_the_markers_stays(self):
         document = f"before\n{bench_report.BEGIN}\nold\n" \
@@ -628,6 +658,8 @@ class RealRuns(unittest.TestCase):
         self.assertIn("mheap was not run", done.stdout)
         kept = glob.glob(os.path.join(self.build, "bench", "partial", "*"))
         self.assertEqual(len(kept), 1)
+        first = run.read_lines(kept[0], "")[0]
+        self.assertAlmostEqual(first["case_seconds"], 0.0015)
         again = self.runner("--from", kept[0])
         self.assertEqual(again.stdout, done.stdout)
         with open(docs, "rb") as file:
