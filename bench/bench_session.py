@@ -8,6 +8,7 @@ import bench_callgrind
 import bench_exec
 import bench_jobs
 import bench_machine
+import bench_progress
 from bench_allocators import RunError
 from bench_rows import CASE_SECONDS
 
@@ -16,12 +17,6 @@ def rotated(items, by):
     """The items in order, starting at another one each time."""
     by %= len(items)
     return items[by:] + items[:by]
-
-
-def show_progress(text):
-    """One line that is overwritten; nothing when nobody watches."""
-    if sys.stderr.isatty():
-        print(f"\r{text:<60.60}\r", end="", file=sys.stderr, flush=True)
 
 
 class Session:
@@ -82,17 +77,23 @@ class Session:
                     {"kind": "skipped", "job": job.name, "what": run})
         return plans
 
+    def progress(self, jobs):
+        return bench_progress.Progress(
+            jobs, self.options.scale, self.options.reps, len(self.allocators))
+
     def run(self):
         """Every job under every allocator, once per repetition. Neighbours in
         time are the same program under different allocators, and who goes
         first changes each time, so that drift hits all alike."""
         with tempfile.TemporaryDirectory(prefix="bench.") as scratch:
             plans = self.plan(scratch)
+            progress = self.progress([job for job, _ in plans])
             for rep in range(self.options.reps):
                 for turn, (job, run) in enumerate(plans):
                     if rep >= bench_jobs.repetitions(job, self.options.reps):
                         continue
-                    show_progress(f"{rep + 1}/{self.options.reps} {job.name}")
+                    progress.show(f"{rep + 1}/{self.options.reps} {job.name}")
                     for allocator in rotated(self.allocators, rep + turn):
                         self.run_one(job, run, allocator, rep)
-        show_progress("")
+                    progress.add(job)
+        progress.end()
