@@ -10,6 +10,7 @@
 #include "core/base/atomic.h"
 #include "core/base/bits.h"
 #include "core/heap/headroom.h"
+#include "core/heap/pairs.h"
 #include "core/heap/scavenge.h"
 #include "core/heap/size_class.h"
 
@@ -389,28 +390,14 @@ struct mh_span *mh_heap_new_span(struct mheap *heap, unsigned size_class,
     return span;
 }
 
-// The pairs of so many heap pages fill a system page.
-static size_t pages_per_pairs(void) {
-    size_t npairs = mh_sys_facts()->page_size / sizeof(struct mh_pair);
-    return (npairs << MH_PAIR_SHIFT) >> MH_PAGE_SHIFT;
-}
-
-void mh_heap_mark_released_locked(struct mheap *heap, uintptr_t base,
-                                  size_t npages) {
-    mh_palloc_mark_released(&heap->pages, base, npages);
-    if (mh_sys_facts()->can_discard) {
-        size_t most = pages_per_pairs() - 1;
-        base = mh_palloc_released_around(&heap->pages, base, npages, most,
-                                         &npages);
-        mh_arena_discard_pairs(base, bytes_of(npages));
-    }
-}
-
 // Pages that were given back while they were a span's.
 static void free_prepared(struct mheap *heap, uintptr_t base, size_t npages) {
     mh_lock(&heap->lock);
     mh_palloc_free(&heap->pages, base, npages);
-    mh_heap_mark_released_locked(heap, base, npages);
+    mh_palloc_mark_released(&heap->pages, base, npages);
+    struct mh_pairs_home home = {0, 0};
+    mh_pairs_note_locked(heap, &home, base, bytes_of(npages));
+    mh_pairs_go_locked(heap, &home);
     mh_unlock(&heap->lock);
 }
 
@@ -463,8 +450,8 @@ size_t mh_heap_release_unit(void) {
 // Gives one run back. A call that covers two reservations can fail when half of
 // it is done, where systems take reservations one by one; a call per piece
 // cannot.
-static size_t release_run_locked(struct mheap *heap, uintptr_t base,
-                                 size_t npages) {
+static size_t release_run_locked(struct mheap *heap, struct mh_pairs_home *home,
+                                 uintptr_t base, size_t npages) {
     uintptr_t end = base + bytes_of(npages);
     size_t done = 0;
     while (base < end) {
@@ -472,7 +459,8 @@ static size_t release_run_locked(struct mheap *heap, uintptr_t base,
         bool whole = mh_sys_facts()->partial_free || border > end;
         size_t size = (whole ? end : border) - base;
         if (mh_sys_unused((void *)base, size, MH_FOR_HEAP) == MH_OK) {
-            mh_heap_mark_released_locked(heap, base, size >> MH_PAGE_SHIFT);
+            mh_palloc_mark_released(&heap->pages, base, size >> MH_PAGE_SHIFT);
+            mh_pairs_note_locked(heap, home, base, size);
             done += size;
         }
         base += size;
@@ -484,6 +472,7 @@ size_t mh_heap_release_some_locked(struct mheap *heap, uint64_t bytes) {
     size_t done = 0;
     size_t npages = 0;
     uintptr_t below = UINTPTR_MAX;
+    struct mh_pairs_home home = {0, 0};
     while (done < bytes) {
         uint64_t left = (bytes - done - 1) / MH_PAGE_SIZE + 1;
         size_t most = left < MH_CHUNK_PAGES ? (size_t)left : MH_CHUNK_PAGES;
@@ -492,9 +481,10 @@ size_t mh_heap_release_some_locked(struct mheap *heap, uint64_t bytes) {
         if (base == 0) {
             break;
         }
-        done += release_run_locked(heap, base, npages);
+        done += release_run_locked(heap, &home, base, npages);
         below = base;
     }
+    mh_pairs_go_locked(heap, &home);
     MH_ADD_RELAXED(&heap->counts.released_bytes, done);
     return done;
 }

@@ -151,11 +151,6 @@ size_t mh_heap_idle_pages(struct mheap *heap);
 // pages, in heap pages.
 size_t mh_heap_release_unit(void);
 
-// mh_heap_mark_released_locked notes that free pages were given back, and gives
-// back what memory their metadata does not need any more.
-void mh_heap_mark_released_locked(struct mheap *heap, uintptr_t base,
-                                  size_t npages);
-
 // mh_heap_release gives all free pages back to the system, and says how many
 // bytes went. The heap must not end meanwhile: mh_heap_release_all sees to it.
 size_t mh_heap_release(struct mheap *heap);

@@ -7,6 +7,7 @@
 #include "core/heap/heap.h"
 #include "core/heap/holes.h"
 #include "core/heap/options.h"
+#include "core/heap/pairs.h"
 #include "core/heap/seize.h"
 #include "core/scav/scavenger.h"
 #include "core/sys/thread.h"
@@ -25,6 +26,7 @@ struct sweep {
     struct mh_pacer *pacer;
     uintptr_t below; // what lies above has been looked at
     bool refused;    // by the system
+    struct mh_pairs_home home;
 };
 
 // Takes the highest run of idle pages; 0 when there is none.
@@ -60,13 +62,22 @@ static size_t give_run(struct sweep *sweep, size_t most) {
     mh_lock(&heap->lock);
     mh_palloc_free(&heap->pages, base, npages);
     if (done) {
-        mh_heap_mark_released_locked(heap, base, npages);
+        mh_palloc_mark_released(&heap->pages, base, npages);
+        mh_pairs_note_locked(heap, &sweep->home, base, bytes);
         MH_ADD_RELAXED(&heap->counts.released_bytes, bytes);
     }
     mh_unlock(&heap->lock);
     sweep->below = base;
     sweep->refused = !done;
     return npages;
+}
+
+static void let_pairs_go(struct sweep *sweep) {
+    uint64_t start = mh_thread_now_ns();
+    mh_lock(&sweep->heap->lock);
+    mh_pairs_go_locked(sweep->heap, &sweep->home);
+    mh_unlock(&sweep->heap->lock);
+    mh_pacer_spend(sweep->pacer, mh_thread_now_ns() - start);
 }
 
 // Whether a heap keeps enough for a round, without what the system refuses.
@@ -92,6 +103,7 @@ static size_t sweep_heap(struct mheap *heap, struct mh_pacer *pacer,
         done += n;
         left -= n < left ? n : left;
     }
+    let_pairs_go(&sweep);
     // What the system does not take, or not in such pieces, is not asked about
     // again until there is more.
     bool stuck = sweep.refused || (done == 0 && left != 0);

@@ -355,30 +355,11 @@ void mh_palloc_mark_released(struct mh_palloc *p, uintptr_t base,
     check_all(p);
 }
 
-static bool is_released(const struct mh_palloc *p, uintptr_t page) {
+bool mh_palloc_is_released(const struct mh_palloc *p, uintptr_t base,
+                           size_t npages) {
     size_t position = 0;
-    if (!locate(p, page, 1, &position)) {
-        return false;
-    }
-    struct part part = part_of(p, position, 1);
-    return !mh_palloc_bits_none(part.chunk->released, part.first, 1);
-}
-
-uintptr_t mh_palloc_released_around(const struct mh_palloc *p, uintptr_t base,
-                                    size_t npages, size_t most,
-                                    size_t *npages_out) {
-    size_t before = 0;
-    size_t after = 0;
-    uintptr_t end = base + npages * MH_PAGE_SIZE;
-    while (before < most &&
-           is_released(p, base - (before + 1) * MH_PAGE_SIZE)) {
-        before++;
-    }
-    while (after < most && is_released(p, end + after * MH_PAGE_SIZE)) {
-        after++;
-    }
-    *npages_out = before + npages + after;
-    return base - before * MH_PAGE_SIZE;
+    return locate(p, base, npages, &position) &&
+           mh_palloc_released(p, base, npages) == npages;
 }
 
 // last_idle_slot is the highest slot below limit whose idle bit is set, or

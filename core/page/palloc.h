@@ -127,11 +127,10 @@ size_t mh_palloc_released(const struct mh_palloc *p, uintptr_t base,
 void mh_palloc_mark_released(struct mh_palloc *p, uintptr_t base,
                              size_t npages);
 
-// mh_palloc_released_around finds how far the released pages around a range of
-// them reach, up to `most` more on either side: where they begin, and how many.
-uintptr_t mh_palloc_released_around(const struct mh_palloc *p, uintptr_t base,
-                                    size_t npages, size_t most,
-                                    size_t *npages_out);
+// mh_palloc_is_released asks whether all of a range is ours, free and released.
+// The range may be any.
+bool mh_palloc_is_released(const struct mh_palloc *p, uintptr_t base,
+                           size_t npages);
 
 // mh_palloc_idle is how many free pages are not released.
 static inline uint64_t mh_palloc_idle(const struct mh_palloc *p) {

@@ -91,27 +91,20 @@ START_TEST(marked_pages_are_not_found_again) {
 END_TEST
 
 // Pages 500 to 539, across a border of chunks, are released, and those from 600
-// on were never used.
-START_TEST(released_neighbours_are_found_as_far_as_asked) {
-    size_t n = 0;
+// to 1023 were never used.
+START_TEST(a_range_is_released_when_all_of_it_is) {
     grow(HEAP, 1024);
     ck_assert_uint_eq(alloc(600), HEAP);
-    idle(500, 40);
+    idle(499, 42);
     mh_palloc_mark_released(&p, HEAP + 500 * PAGE, 40);
-    uintptr_t middle = HEAP + 510 * PAGE;
-    ck_assert_uint_eq(mh_palloc_released_around(&p, middle, 4, 3, &n),
-                      HEAP + 507 * PAGE);
-    ck_assert_uint_eq(n, 10);
-    ck_assert_uint_eq(mh_palloc_released_around(&p, middle, 4, 100, &n),
-                      HEAP + 500 * PAGE);
-    ck_assert_uint_eq(n, 40);
-    ck_assert_uint_eq(mh_palloc_released_around(&p, middle, 4, 0, &n), middle);
-    ck_assert_uint_eq(n, 4);
-    // To the end of what is ours, and no further.
-    uintptr_t last = HEAP + 1023 * PAGE;
-    ck_assert_uint_eq(mh_palloc_released_around(&p, last, 1, 9, &n),
-                      HEAP + 1014 * PAGE);
-    ck_assert_uint_eq(n, 10);
+    ck_assert(mh_palloc_is_released(&p, HEAP + 500 * PAGE, 40));
+    ck_assert(!mh_palloc_is_released(&p, HEAP + 499 * PAGE, 40)); // only free
+    ck_assert(!mh_palloc_is_released(&p, HEAP + 501 * PAGE, 40));
+    ck_assert(!mh_palloc_is_released(&p, HEAP + 599 * PAGE, 2)); // allocated
+    ck_assert(mh_palloc_is_released(&p, HEAP + 600 * PAGE, 424));
+    ck_assert(!mh_palloc_is_released(&p, HEAP + 601 * PAGE, 424)); // not ours
+    ck_assert(!mh_palloc_is_released(&p, HEAP - PAGE, 1));
+    ck_assert(!mh_palloc_is_released(&p, HEAP + (uintptr_t)64 * CHUNK, 1));
 }
 END_TEST
 
@@ -227,7 +220,7 @@ int main(void) {
     tcase_add_test(tcase, scavenging_begins_with_the_highest_run);
     tcase_add_test(tcase, marked_pages_are_not_found_again);
     tcase_add_test(tcase, surplus_is_what_nobody_needed_meanwhile);
-    tcase_add_test(tcase, released_neighbours_are_found_as_far_as_asked);
+    tcase_add_test(tcase, a_range_is_released_when_all_of_it_is);
     tcase_add_test(tcase,
                    idle_pages_that_count_as_old_are_no_more_than_there_are);
     tcase_add_test(tcase, everything_idle_is_found_in_the_end);
