@@ -140,8 +140,11 @@ static void read_counts(struct mh_reader *reader, struct mh_view_heap *heap,
     heap->large_frees = mh_reader_get(reader, MH_F_heap_counts_large_frees, at);
     heap->large_free_bytes =
         mh_reader_get(reader, MH_F_heap_counts_large_free_bytes, at);
-    heap->spans_made = mh_reader_get(reader, MH_F_heap_counts_spans_made, at);
-    heap->spans_freed = mh_reader_get(reader, MH_F_heap_counts_spans_freed, at);
+    heap->spans_made = mh_reader_get(reader, MH_F_heap_counts_spans_made, at) +
+                       heap->large_allocs;
+    heap->spans_freed =
+        mh_reader_get(reader, MH_F_heap_counts_spans_freed, at) +
+        heap->large_frees;
     heap->released_bytes =
         mh_reader_get(reader, MH_F_heap_counts_released_bytes, at);
     heap->remote_frees =

@@ -86,7 +86,6 @@ static bool is_unfinished(const struct mh_span *span) {
 static void end_unfinished(struct mh_span *span, void *arg) {
     (void)arg;
     if (is_unfinished(span)) {
-        MH_ADD_RELAXED(&mh_heap_by_id(span->heap)->counts.spans_freed, 1);
         mh_span_retire(span);
         mh_arena_drop_span(span);
     }
@@ -214,6 +213,36 @@ static void recover_pages(void) {
     }
 }
 
+// What there is of spans, one heap's.
+struct tally {
+    uint64_t large, large_bytes, others;
+};
+
+static void tally_span(struct mh_span *span, void *arg) {
+    struct tally *tally = arg;
+    if (span->size_class == 0 && span->state == MH_SPAN_IN_USE) {
+        tally->large++;
+        tally->large_bytes += (uint64_t)span->npages << MH_PAGE_SHIFT;
+    } else {
+        tally->others++;
+    }
+}
+
+// Of what a vanished thread was just freeing it may be counted that it was
+// made, and not that it went: the difference is what is there.
+static void recount_heaps(void) {
+    for (uint32_t i = 0; i < mh_heaps.count; i++) {
+        struct mheap *heap = mh_heaps.table[i];
+        struct mh_heap_counts *counts = &heap->counts;
+        struct tally tally = {0, 0, 0};
+        mh_heap_each_span(heap, tally_span, &tally);
+        counts->large_frees = counts->large_allocs - tally.large;
+        counts->large_free_bytes =
+            counts->large_alloc_bytes - tally.large_bytes;
+        counts->spans_freed = counts->spans_made - tally.others;
+    }
+}
+
 // The thread that forked goes on under another number.
 static void rename_thread(void) {
     struct mh_cache *cache = mh_tls_get();
@@ -248,6 +277,7 @@ static void child(void) {
         mh_caches.free = NULL;
         each_cache(list_if_free);
         recover_pages();
+        recount_heaps();
     }
     rename_thread();
     mh_root_publish();

@@ -221,8 +221,30 @@ static uintptr_t alloc_pages_locked(struct mheap *heap, size_t npages,
     return base;
 }
 
-uintptr_t mh_heap_alloc_pages(struct mheap *heap, size_t npages,
-                              size_t align_pages, bool *zero_out) {
+// By how many large objects and pages the counts of a heap change. Whoever
+// counts holds the heap's lock anyway.
+static void count_locked(uint64_t *objects, uint64_t *bytes, size_t n,
+                         size_t npages) {
+    MH_STORE_RELAXED(objects, *objects + n);
+    MH_STORE_RELAXED(bytes, *bytes + bytes_of(npages));
+}
+
+static void count_large_locked(struct mheap *heap, size_t n, size_t npages) {
+    count_locked(&heap->counts.large_allocs, &heap->counts.large_alloc_bytes, n,
+                 npages);
+}
+
+static void count_freed_locked(struct mheap *heap, size_t n, size_t npages) {
+    count_locked(&heap->counts.large_frees, &heap->counts.large_free_bytes, n,
+                 npages);
+}
+
+// How many large objects the pages are for: one or none.
+enum { NOT_LARGE, LARGE };
+
+static uintptr_t alloc_pages(struct mheap *heap, size_t npages,
+                             size_t align_pages, size_t nlarge,
+                             bool *zero_out) {
     mh_heap_note_stranger();
     mh_lock(&heap->lock);
     uintptr_t base = alloc_pages_locked(heap, npages, align_pages, zero_out);
@@ -231,10 +253,23 @@ uintptr_t mh_heap_alloc_pages(struct mheap *heap, size_t npages,
         mh_heap_release_locked(heap);
         base = alloc_pages_locked(heap, npages, align_pages, zero_out);
     }
+    if (base != 0 && nlarge != 0) {
+        count_large_locked(heap, nlarge, npages);
+    }
     size_t total = (size_t)heap->pages.total_pages;
     mh_unlock(&heap->lock);
     mh_heap_note_large(total);
     return base;
+}
+
+uintptr_t mh_heap_alloc_pages(struct mheap *heap, size_t npages,
+                              size_t align_pages, bool *zero_out) {
+    return alloc_pages(heap, npages, align_pages, NOT_LARGE, zero_out);
+}
+
+uintptr_t mh_heap_alloc_large(struct mheap *heap, size_t npages,
+                              size_t align_pages, bool *zero_out) {
+    return alloc_pages(heap, npages, align_pages, LARGE, zero_out);
 }
 
 uintptr_t mh_heap_alloc_growing(struct mheap *heap, size_t npages,
@@ -242,18 +277,46 @@ uintptr_t mh_heap_alloc_growing(struct mheap *heap, size_t npages,
     mh_heap_note_stranger();
     mh_lock(&heap->lock);
     uintptr_t base = take_with_room_locked(heap, npages, zero_out);
+    if (base != 0) {
+        count_large_locked(heap, LARGE, npages);
+    }
     mh_unlock(&heap->lock);
-    return base != 0 ? base : mh_heap_alloc_pages(heap, npages, 1, zero_out);
+    return base != 0 ? base : mh_heap_alloc_large(heap, npages, 1, zero_out);
 }
 
-void mh_heap_free_pages(struct mheap *heap, uintptr_t base, size_t npages) {
+static void free_pages(struct mheap *heap, uintptr_t base, size_t npages,
+                       size_t nlarge) {
     mh_heap_note_stranger();
     mh_lock(&heap->lock);
     mh_palloc_free(&heap->pages, base, npages);
     mh_heap_make_room_locked(heap, 0);
+    if (nlarge != 0) {
+        count_freed_locked(heap, nlarge, npages);
+    }
     size_t idle = (size_t)mh_palloc_idle(&heap->pages);
     mh_unlock(&heap->lock);
     mh_heap_note_idle(idle);
+}
+
+void mh_heap_free_pages(struct mheap *heap, uintptr_t base, size_t npages) {
+    free_pages(heap, base, npages, NOT_LARGE);
+}
+
+void mh_heap_free_large(struct mheap *heap, uintptr_t base, size_t npages) {
+    free_pages(heap, base, npages, LARGE);
+}
+
+void mh_heap_count_freed(struct mheap *heap, size_t npages) {
+    mh_lock(&heap->lock);
+    count_freed_locked(heap, LARGE, npages);
+    mh_unlock(&heap->lock);
+}
+
+void mh_heap_resize_large(struct mheap *heap, size_t before, size_t after) {
+    mh_lock(&heap->lock);
+    count_freed_locked(heap, 0, before);
+    count_large_locked(heap, 0, after);
+    mh_unlock(&heap->lock);
 }
 
 static bool extend_pages(struct mheap *heap, uintptr_t base, size_t npages,

@@ -35,13 +35,14 @@ enum mh_heap_state {
     MH_HEAP_LIVE,
 };
 
-// Monotonic, never reset, added to with relaxed atomics on slow paths only.
+// Monotonic, never reset, added to on slow paths only: (h) with the heap's lock
+// held anyway, so by plain additions; the others by relaxed atomic ones.
 struct mh_heap_counts {
-    uint64_t large_allocs; // objects
-    uint64_t large_alloc_bytes;
-    uint64_t large_frees;
-    uint64_t large_free_bytes;
-    uint64_t spans_made;
+    uint64_t large_allocs;      // (h) objects
+    uint64_t large_alloc_bytes; // (h)
+    uint64_t large_frees;       // (h)
+    uint64_t large_free_bytes;  // (h)
+    uint64_t spans_made;        // other spans than those of large objects
     uint64_t spans_freed;
     uint64_t released_bytes; // given back to the system, ever
     uint64_t remote_frees;   // told spans taken, ever
@@ -127,7 +128,7 @@ void mh_heap_free_span(struct mh_span *span, struct mh_cache *cache);
 uintptr_t mh_heap_alloc_pages(struct mheap *heap, size_t npages,
                               size_t align_pages, bool *zero_out);
 
-// mh_heap_alloc_growing is mh_heap_alloc_pages for what has grown and may grow
+// mh_heap_alloc_growing is mh_heap_alloc_large for what has grown and may grow
 // again: where the heap has such a place, free pages are behind it. The heap
 // does not grow for their sake.
 uintptr_t mh_heap_alloc_growing(struct mheap *heap, size_t npages,
@@ -135,6 +136,17 @@ uintptr_t mh_heap_alloc_growing(struct mheap *heap, size_t npages,
 
 // mh_heap_free_pages gives pages back.
 void mh_heap_free_pages(struct mheap *heap, uintptr_t base, size_t npages);
+
+// mh_heap_alloc_large and mh_heap_free_large are the same for the pages of a
+// large object, and count it. mh_heap_resize_large counts that one of `before`
+// pages has `after` now.
+uintptr_t mh_heap_alloc_large(struct mheap *heap, size_t npages,
+                              size_t align_pages, bool *zero_out);
+void mh_heap_free_large(struct mheap *heap, uintptr_t base, size_t npages);
+void mh_heap_resize_large(struct mheap *heap, size_t before, size_t after);
+
+// mh_heap_count_freed counts a large object whose pages go by other means.
+void mh_heap_count_freed(struct mheap *heap, size_t npages);
 
 // mh_heap_extend_pages takes the `extra` pages directly behind npages at base;
 // false when they are not free or cannot be made Ready.

@@ -216,11 +216,10 @@ static void kill_span(struct mh_span *span, void *arg) {
         }
         return;
     }
-    MH_ADD_RELAXED(&heap->counts.spans_freed, 1);
     if (span->size_class == 0 && span->state == MH_SPAN_IN_USE) {
-        MH_ADD_RELAXED(&heap->counts.large_frees, 1);
-        MH_ADD_RELAXED(&heap->counts.large_free_bytes,
-                       (uint64_t)span->npages << MH_PAGE_SHIFT);
+        mh_heap_count_freed(heap, span->npages);
+    } else {
+        MH_ADD_RELAXED(&heap->counts.spans_freed, 1);
     }
     clear_bits(span);
     MH_STORE_RELAXED(&span->owner_told, mh_owner_word(MH_OWNER_DEAD, false));

@@ -28,13 +28,9 @@ size_t mh_large_bytes(const struct mh_span *span) {
 
 static void set_live(uintptr_t p) {
     struct mh_pair *pair = mh_arena_pair(mh_arena_of_known(p), p);
-    // Atomic, as a large object has no owner: frees race for this bit.
-    __atomic_fetch_or(&pair->live, mh_pair_bit(p), __ATOMIC_RELAXED);
-}
-
-static void count_alloc(struct mheap *heap, size_t bytes) {
-    MH_ADD_RELAXED(&heap->counts.large_allocs, 1);
-    MH_ADD_RELAXED(&heap->counts.large_alloc_bytes, bytes);
+    // Frees race for this bit, and come after it; a bad one that comes before
+    // finds it clear and leaves it so. No other bit of the word is ever set.
+    MH_STORE_RELAXED(&pair->live, mh_pair_bit(p));
 }
 
 // Makes the object of size bytes that pages were taken for.
@@ -44,8 +40,6 @@ static void *make_object(struct mheap *heap, uintptr_t base, size_t npages,
     MH_STORE_RELAXED(&span->nslots, 1);
     MH_STORE_RELAXED(&span->heap, heap->id);
     MH_STORE_RELAXED(&span->large_size, size);
-    MH_ADD_RELAXED(&heap->counts.spans_made, 1);
-    count_alloc(heap, npages << MH_PAGE_SHIFT);
     mh_span_clear_strays(span);
     mh_span_publish(span, MH_SPAN_IN_USE, MH_OWNER_LARGE);
     set_live(base);
@@ -59,7 +53,7 @@ void *mh_large_alloc(struct mheap *heap, size_t size, size_t align,
     if (npages > UINT32_MAX || size > PTRDIFF_MAX) {
         return NULL;
     }
-    uintptr_t base = mh_heap_alloc_pages(heap, npages, align_pages, zero_out);
+    uintptr_t base = mh_heap_alloc_large(heap, npages, align_pages, zero_out);
     return base != 0 ? make_object(heap, base, npages, size) : NULL;
 }
 
@@ -77,12 +71,9 @@ static void free_span(struct mh_span *span) {
     struct mheap *heap = mh_heap_by_id(span->heap);
     uintptr_t base = (uintptr_t)span->base;
     size_t npages = span->npages;
-    MH_ADD_RELAXED(&heap->counts.large_frees, 1);
-    MH_ADD_RELAXED(&heap->counts.large_free_bytes, npages << MH_PAGE_SHIFT);
-    MH_ADD_RELAXED(&heap->counts.spans_freed, 1);
     mh_span_retire(span);
     mh_arena_drop_span(span);
-    mh_heap_free_pages(heap, base, npages);
+    mh_heap_free_large(heap, base, npages);
 }
 
 bool mh_large_free(struct mh_arena *arena, uintptr_t p) {
@@ -115,10 +106,7 @@ bool mh_large_resize(struct mh_span *span, size_t size) {
         uintptr_t tail = (uintptr_t)span->base + (npages << MH_PAGE_SHIFT);
         mh_heap_free_pages(heap, tail, old - npages);
     }
-    // Counted as freed at the old size and allocated at the new one.
-    MH_ADD_RELAXED(&heap->counts.large_frees, 1);
-    MH_ADD_RELAXED(&heap->counts.large_free_bytes, old << MH_PAGE_SHIFT);
-    count_alloc(heap, npages << MH_PAGE_SHIFT);
+    mh_heap_resize_large(heap, old, npages);
     return true;
 }
 
