@@ -443,9 +443,6 @@ struct mh_span *mh_heap_new_span(struct mheap *heap, unsigned size_class,
     MH_STORE_RELAXED(&span->slot_size, info->size);
     MH_STORE_RELAXED(&span->magic, info->magic);
     MH_STORE_RELAXED(&span->nslots, info->nslots);
-    size_t pairs = bytes_of(info->npages) >> MH_PAIR_SHIFT;
-    unsigned shift = pairs > 64 ? mh_log2(pairs - 1) - 5 : 0;
-    MH_STORE_RELAXED(&span->touched_shift, (uint8_t)shift);
     mh_span_fill_free(span);
     mh_span_clear_strays(span);
     MH_ADD_RELAXED(&heap->counts.spans_made, 1);

@@ -81,7 +81,7 @@ static bool settle_ownerless(struct mh_span *span) {
 // is told needlessly is drained needlessly, and nothing else happens. False
 // when there was nobody to tell: the span is dead, all its slots were free.
 static bool tell(struct mh_span *span) {
-    // seq_cst: see mh_span_drain.
+    // Not before the note was made; see mh_span_drain.
     uint64_t word = __atomic_load_n(&span->owner_told, __ATOMIC_SEQ_CST);
     for (;;) {
         uint32_t owner = (uint32_t)(word >> 1);
@@ -144,7 +144,7 @@ bool mh_remote_tell(struct mh_arena *arena, uintptr_t p, struct mh_span *span) {
         if (span == NULL) {
             return true;
         }
-        (void)mh_remote_touch(span, mh_remote_group(span, p));
+        (void)mh_remote_touch(span, mh_remote_group(p));
     }
     // The owner may never call again; see seize.h.
     mh_heap_note_freed();

@@ -36,13 +36,10 @@ static inline bool mh_remote_is_live(const struct mh_pair *pair, uint64_t bit) {
     return !MH_CHECKS || (MH_LOAD_RELAXED(&pair->live) & bit) != 0;
 }
 
-// mh_remote_group is the bit, in span->touched, of the group of pair words that
-// p's bits lie in.
-static inline uint64_t mh_remote_group(const struct mh_span *span,
-                                       uintptr_t p) {
-    uint64_t offset = p - MH_LOAD_RELAXED(&span->base);
-    unsigned shift = MH_PAIR_SHIFT + MH_LOAD_RELAXED(&span->touched_shift);
-    return UINT64_C(1) << (offset >> shift & 63);
+// mh_remote_group is the bit, in the touched word of its span, of the group of
+// pairs that p's bits lie in.
+static inline uint64_t mh_remote_group(uintptr_t p) {
+    return UINT64_C(1) << (p >> MH_GROUP_SHIFT & 63);
 }
 
 // mh_remote_touch notes that a group wants draining. False when that had been
@@ -63,13 +60,15 @@ static inline bool mh_remote_touch(struct mh_span *span, uint64_t group) {
 static MH_ALWAYS_INLINE bool mh_remote_free(struct mh_arena *arena,
                                             uintptr_t p) {
     struct mh_pair *pair = mh_arena_pair(arena, p);
+    // The owner's processor has the line: it comes once, to be written.
+    MH_PREFETCH_WRITE(pair);
     if (!mh_remote_is_live(pair, mh_pair_bit(p))) {
         return false;
     }
     // Before the object is given away: afterwards only the protocol below keeps
     // the record from changing.
     struct mh_span *span = mh_arena_span(arena, p);
-    uint64_t group = mh_remote_group(span, p);
+    uint64_t group = mh_remote_group(p);
     mh_heap_note_stranger();
 
     // seq_cst: release for what the program wrote to the object, and ordered

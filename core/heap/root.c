@@ -72,7 +72,6 @@ static const struct mheap_inspect_field layout[] = {
     FIELD("span", struct mh_span, birth),
     FIELD("span", struct mh_span, size_class),
     FIELD("span", struct mh_span, state),
-    FIELD("span", struct mh_span, touched_shift),
     FIELD("span", struct mh_span, list),
     FIELD("span", struct mh_span, arena_index),
     FIELD("span", struct mh_span, large_size),

@@ -132,10 +132,22 @@ static uint32_t drain_pair(struct mh_span *span, struct mh_pair *pair,
     return free_bits(span, offset, remote & ~strays);
 }
 
+static uint32_t drain_group(struct mh_span *span, struct mh_pair *pairs,
+                            uintptr_t offset) {
+    uintptr_t end = offset + ((uintptr_t)1 << MH_GROUP_SHIFT);
+    uint32_t n = 0;
+    MH_PREFETCH_WRITE(pairs);
+    for (; offset < end; offset += (uintptr_t)1 << MH_PAIR_SHIFT) {
+        n += drain_pair(span, pairs, offset);
+        pairs++;
+    }
+    return n;
+}
+
 uint32_t mh_span_drain(struct mh_span *span) {
-    // seq_cst: a thread that frees sets its bit, then touched, then looks at
-    // told; the caller has cleared told, takes touched here and looks at the
-    // bits afterwards.
+    // seq_cst: a thread that frees sets its bit, then looks at touched, which
+    // is taken here before the bits are looked at. release, in that: the caller
+    // has cleared told, which who notes a group looks at after that.
     uint64_t touched = __atomic_exchange_n(&span->touched, 0, __ATOMIC_SEQ_CST);
     uint32_t n = 0;
     if (touched == 0) {
@@ -144,12 +156,13 @@ uint32_t mh_span_drain(struct mh_span *span) {
     uintptr_t base = (uintptr_t)span->base;
     struct mh_pair *pairs = mh_arena_pair(mh_arena_of_known(base), base);
     uintptr_t bytes = (uintptr_t)span->npages << MH_PAGE_SHIFT;
-    uintptr_t group = (uintptr_t)1 << (MH_PAIR_SHIFT + span->touched_shift);
+    uintptr_t first = base >> MH_GROUP_SHIFT;
     for (; touched != 0; touched &= touched - 1) {
-        uintptr_t offset = (uintptr_t)mh_ctz64(touched) * group;
-        uintptr_t end = offset + group < bytes ? offset + group : bytes;
-        for (; offset < end; offset += (uintptr_t)1 << MH_PAIR_SHIFT) {
-            n += drain_pair(span, &pairs[offset >> MH_PAIR_SHIFT], offset);
+        uintptr_t group = (mh_ctz64(touched) - first) & 63;
+        uintptr_t offset = group << MH_GROUP_SHIFT;
+        // A thread that was held up may have touched more than there is.
+        if (offset < bytes) {
+            n += drain_group(span, &pairs[offset >> MH_PAIR_SHIFT], offset);
         }
     }
     return n;

@@ -35,6 +35,10 @@ enum mh_span_state {
     MH_SPAN_MANUAL, // pages somebody allocates and frees by hand
 };
 
+// The pairs of a group fill a cache line: the drain gets that, and looks at one
+// pair or at four. A span of a class is shorter than 64 groups.
+#define MH_GROUP_SHIFT (MH_PAIR_SHIFT + 2)
+
 // Which list of an owner or of a central list a span is on.
 enum mh_span_list {
     MH_LIST_NONE,    // full, or the one being allocated from
@@ -73,25 +77,25 @@ enum {
 // without an owner, by whoever holds the central lock of the class. Relaxed
 // stores, so that a reader outside sees whole words.
 struct mh_span {
-    uint64_t base;         // (c) address of slot 0
-    uint32_t slot_size;    // (c) bytes; 0: large
-    uint32_t magic;        // (c) slot = (offset * magic) >> 32
-    uint32_t nslots;       // (c) 1 for a large object
-    uint32_t npages;       // (c) small; (h) large, which grow and shrink
-    uint32_t heap;         // (c) number of the heap
-    uint32_t birth;        // (c) how many spans the arena had made before
-    uint8_t size_class;    // (c) 0: large
-    uint8_t state;         // (a) enum mh_span_state
-    uint8_t touched_shift; // (c) pair words per bit of touched, as a shift
-    uint8_t padding;       // 0
-    uint16_t arena_index;  // (c) number of this record in its arena
-    uint16_t reserved;     // 0
-    uint64_t large_size;   // (h) bytes a large object was asked for with
+    uint64_t base;        // (c) address of slot 0
+    uint32_t slot_size;   // (c) bytes; 0: large
+    uint32_t magic;       // (c) slot = (offset * magic) >> 32
+    uint32_t nslots;      // (c) 1 for a large object
+    uint32_t npages;      // (c) small; (h) large, which grow and shrink
+    uint32_t heap;        // (c) number of the heap
+    uint32_t birth;       // (c) how many spans the arena had made before
+    uint8_t size_class;   // (c) 0: large
+    uint8_t state;        // (a) enum mh_span_state
+    uint16_t padding;     // 0
+    uint16_t arena_index; // (c) number of this record in its arena
+    uint16_t reserved;    // 0
+    uint64_t large_size;  // (h) bytes a large object was asked for with
 
     // Any thread: the owner's number << 1 | told. told says that the owner has
     // been, or is about to be, sent this span for draining.
     MH_ALIGNED(MH_CACHE_LINE) uint64_t owner_told; // (a)
-    // Groups of pair words with remote bits set since the last drain.
+    // Groups of pairs with remote bits set since the last drain: bit n stands
+    // for those whose number, from address 0, is n modulo 64.
     uint64_t touched;          // (a)
     struct mh_span *told_next; // (a) link while told
 

@@ -158,7 +158,7 @@ START_TEST(who_takes_a_span_gets_what_others_freed_in_it) {
     uintptr_t p = (uintptr_t)span->base;
     uint32_t before = span->nfree;
     mh_arena_pair(mh_arena_of(p), p)->remote |= mh_pair_bit(p);
-    span->touched = 1;
+    span->touched = UINT64_C(1) << (p >> MH_GROUP_SHIFT & 63);
     ck_assert_ptr_eq(mh_central_take(heap, size_class, cache), span);
     ck_assert_uint_eq(span->nfree, before + 1);
     ck_assert_int_eq(mh_span_check(span), 0);

@@ -47,7 +47,7 @@ static void set_live(void *p) {
 // As another thread's free leaves it.
 static void free_remote(void *p) {
     uintptr_t at = (uintptr_t)p;
-    uint64_t group = (at - span->base) >> (MH_PAIR_SHIFT + span->touched_shift);
+    uint64_t group = at >> MH_GROUP_SHIFT;
     pair_of(at)->remote |= mh_pair_bit(at);
     span->touched |= UINT64_C(1) << (group & 63);
 }
@@ -168,6 +168,29 @@ START_TEST(groups_that_nobody_touched_are_not_looked_at) {
 }
 END_TEST
 
+// Two groups of one span with the same note would hide each other's frees.
+START_TEST(the_groups_of_a_span_have_a_note_each_wherever_it_lies) {
+    for (unsigned i = 1; i < MH_NCLASSES; i++) {
+        uintptr_t bytes = (uintptr_t)mh_classes[i].npages << MH_PAGE_SHIFT;
+        ck_assert_uint_lt(bytes, (uintptr_t)64 << MH_GROUP_SHIFT);
+        ck_assert_uint_eq(bytes % ((uintptr_t)1 << MH_GROUP_SHIFT), 0);
+    }
+}
+END_TEST
+
+// A thread that was held up may note what was part of a span before this one.
+START_TEST(a_note_of_what_lies_behind_the_span_is_not_followed) {
+    uintptr_t bytes = (uintptr_t)span->npages << MH_PAGE_SHIFT;
+    struct mh_pair *behind = pair_of((uintptr_t)span->base + bytes);
+    behind->live = behind->remote = 1;
+    span->touched = ~UINT64_C(0);
+    ck_assert_uint_eq(mh_span_drain(span), 0);
+    ck_assert_uint_eq(behind->live & behind->remote, 1);
+    ck_assert_uint_eq(span->touched, 0);
+    ck_assert_int_eq(mh_span_check(span), 0);
+}
+END_TEST
+
 START_TEST(a_remote_bit_without_a_live_one_is_a_bad_free) {
     mh_option_set(MH_OPTION_BAD_FREE, MH_ON_BAD_FREE_COUNT);
     (void)take(10);
@@ -248,6 +271,9 @@ int main(void) {
     tcase_add_test(tcase, draining_frees_what_others_freed_and_nothing_else);
     tcase_add_test(tcase, every_slot_of_every_class_can_be_drained);
     tcase_add_test(tcase, groups_that_nobody_touched_are_not_looked_at);
+    tcase_add_test(tcase,
+                   the_groups_of_a_span_have_a_note_each_wherever_it_lies);
+    tcase_add_test(tcase, a_note_of_what_lies_behind_the_span_is_not_followed);
     tcase_add_test(tcase, a_remote_bit_without_a_live_one_is_a_bad_free);
     tcase_add_test(tcase, rebuilding_keeps_what_is_live_and_frees_the_rest);
     tcase_add_test(tcase, the_check_names_what_is_broken);
