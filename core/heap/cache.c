@@ -115,10 +115,10 @@ void mh_cache_adopt_locked(struct mh_cache *cache, struct mh_central *central,
 }
 
 // Told is cleared before the bits are looked at: whoever frees after this tells
-// again. seq_cst with the exchange in mh_span_drain.
+// again. Nobody else writes the word meanwhile, and the exchange of touched in
+// mh_span_drain publishes it: whoever notes a group after that sees told clear.
 static void drain_one(struct mh_cache *cache, struct mh_span *span) {
-    __atomic_store_n(&span->owner_told, mh_owner_word(cache->id, false),
-                     __ATOMIC_SEQ_CST);
+    MH_STORE_RELAXED(&span->owner_told, mh_owner_word(cache->id, false));
     mh_span_drain(span);
     mh_cache_settle(cache, span);
 }
@@ -136,8 +136,13 @@ void mh_cache_drain_told(struct mh_cache *cache) {
     // acquire: pairs with the release push in remote.c.
     struct mh_span *span = MH_EXCHANGE_ACQUIRE(&cache->told, NULL);
     uint64_t taken = 0;
+    MH_STORE_RELAXED(&cache->overdue, 0);
+    cache->drained_calls = cache->calls;
     while (span != NULL) {
         struct mh_span *next = MH_LOAD_RELAXED(&span->told_next);
+        if (next != NULL) {
+            MH_PREFETCH_WRITE(&next->owner_told);
+        }
         drain_one(cache, span);
         span = next;
         taken++;
@@ -248,10 +253,26 @@ static uint32_t refill(struct mh_cache *cache, unsigned size_class,
     return n;
 }
 
+// What others freed is taken in when the class has no free slot left, before
+// the heap is asked for a span: the longer it is left, the more of it a drain
+// finds in a span, and the fewer notes are made and told. Not for longer than
+// this many calls, or a round of the scavenger: spans of other classes may lie
+// idle.
+enum { CALLS_TO_DRAIN = 256 };
+
+static bool wants_told(const struct mh_cache *cache, unsigned size_class) {
+    const struct mh_span *span = cache->current[size_class];
+    return ((span == NULL || span->nfree == 0) &&
+            cache->partial[size_class] == NULL) ||
+           cache->calls - cache->drained_calls >= CALLS_TO_DRAIN ||
+           MH_LOAD_RELAXED(&cache->overdue) != 0;
+}
+
 void *mh_cache_alloc_slow(struct mh_cache *cache, unsigned size_class) {
     struct mh_bin *bin = &cache->bins[size_class];
     mh_cache_enter(cache);
-    if (MH_LOAD_RELAXED(&cache->told) != NULL) {
+    if (MH_LOAD_RELAXED(&cache->told) != NULL &&
+        wants_told(cache, size_class)) {
         mh_cache_drain_told(cache);
     }
     bool first = cache->current[size_class] == NULL;

@@ -83,10 +83,11 @@ struct mh_cache {
     struct mh_bin_count counts[MH_NCLASSES]; // (o)
     struct mh_place *bottoms[MH_NCLASSES];   // (o) of the bins
     struct mh_span *owned;                   // (o) all spans of this cache
-    uint64_t limit_bytes; // (o) bytes its limits allow it to hold
-    uint32_t calls;       // (o) times its thread has entered, modulo 2^32
-    uint32_t busy;        // (o) 1 between entering and leaving
-    uint32_t first_spans; // (o) made since a thread had it, up to a few
+    uint64_t limit_bytes;   // (o) bytes its limits allow it to hold
+    uint32_t calls;         // (o) times its thread has entered, modulo 2^32
+    uint32_t busy;          // (o) 1 between entering and leaving
+    uint32_t drained_calls; // (o) calls when the told stack was last taken
+    uint32_t first_spans;   // (o) made since a thread had it, up to a few
 
     struct mheap *heap;           // (c) while not free
     struct mh_cache *next_thread; // (o) this thread's caches of other heaps
@@ -103,6 +104,7 @@ struct mh_cache {
     uint32_t seen_calls;  // (a) of the scavenger: calls at its last round
     uint32_t cut_calls;   // and when it last made holes in all spans
     uint32_t asked_calls; // (a) and when it last asked for the bins
+    uint32_t overdue;     // (a) 1: the told stack is to be drained next time
 
     MH_ALIGNED(MH_CACHE_LINE)
     struct mh_lock page_lock;   // rank MH_RANK_PAGE_CACHE

@@ -205,10 +205,19 @@ void mh_cache_answer(struct mh_cache *cache) {
     }
 }
 
+// A thread at work drains what it has been told of, in its own time; not later
+// than after this.
+static void hurry(struct mh_cache *cache) {
+    if (MH_LOAD_RELAXED(&cache->told) != NULL) {
+        MH_STORE_RELAXED(&cache->overdue, 1);
+    }
+}
+
 bool mh_cache_take_back(struct mh_cache *cache, struct mh_pacer *pacer) {
     uint32_t calls = MH_LOAD_RELAXED(&cache->calls);
     if (calls != MH_LOAD_RELAXED(&cache->seen_calls)) {
         MH_STORE_RELAXED(&cache->seen_calls, calls);
+        hurry(cache);
         return true;
     }
     take_emptied(cache, calls, pacer);

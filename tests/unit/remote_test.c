@@ -142,6 +142,68 @@ START_TEST(the_owner_hands_out_what_others_freed) {
 }
 END_TEST
 
+// Has the other thread refill its bin once; it has to have free slots.
+static void refill(void *arg) {
+    (void)arg;
+    ck_assert(others_cache->partial[size_class] != NULL ||
+              others_cache->current[size_class]->nfree != 0);
+    for (uint32_t calls = others_cache->calls; calls == others_cache->calls;) {
+        ck_assert_ptr_nonnull(mheap_malloc(SIZE));
+    }
+}
+
+START_TEST(what_others_freed_is_left_while_there_are_free_slots) {
+    mh_actor_do(&other, flush, NULL);
+    uint64_t spans = stats().spans;
+    mheap_free(objects[0]);
+    mh_actor_do(&other, refill, NULL);
+    ck_assert_ptr_eq(others_cache->told, span_of(objects[0]));
+    ck_assert_uint_eq(stats().pending, 1);
+    for (size_t i = 0; stats().used < N; i++) {
+        ck_assert_uint_lt(i, N);
+        mh_actor_do(&other, get_one, &(void *){NULL});
+    }
+    // It came before a new span.
+    while (stats().pending != 0) {
+        ck_assert_uint_eq(stats().spans, spans);
+        mh_actor_do(&other, get_one, &(void *){NULL});
+    }
+    ck_assert_uint_eq(stats().spans, spans);
+    check_books();
+}
+END_TEST
+
+static void get_another_class(void *arg) {
+    *(void **)arg = mheap_malloc(SIZE * 10);
+}
+
+START_TEST(what_others_emptied_goes_home_before_another_class_grows) {
+    void *p = NULL;
+    mh_actor_do(&other, flush, NULL);
+    for (size_t i = 0; i < N; i++) {
+        mheap_free(objects[i]);
+    }
+    mh_actor_do(&other, get_another_class, &p);
+    ck_assert_ptr_nonnull(p);
+    ck_assert_uint_eq(stats().spans, 0);
+    ck_assert_uint_eq(stats().pending, 0);
+    check_books();
+}
+END_TEST
+
+START_TEST(what_others_freed_is_not_left_for_ever) {
+    mh_actor_do(&other, flush, NULL);
+    mheap_free(objects[0]);
+    mh_actor_do(&other, refill, NULL);
+    ck_assert_uint_eq(stats().pending, 1);
+    others_cache->calls += 999; // for other classes, say
+    mh_actor_do(&other, refill, NULL);
+    ck_assert_uint_eq(stats().pending, 0);
+    ck_assert_ptr_null(others_cache->told);
+    check_books();
+}
+END_TEST
+
 START_TEST(a_span_emptied_from_outside_goes_home) {
     for (size_t i = 0; i < N; i++) {
         mheap_free(objects[i]);
@@ -415,6 +477,10 @@ int main(void) {
     tcase_add_test(tcase, it_does_not_go_into_this_threads_cache);
     tcase_add_test(tcase, the_owner_is_told_once_per_span);
     tcase_add_test(tcase, the_owner_hands_out_what_others_freed);
+    tcase_add_test(tcase, what_others_freed_is_left_while_there_are_free_slots);
+    tcase_add_test(tcase,
+                   what_others_emptied_goes_home_before_another_class_grows);
+    tcase_add_test(tcase, what_others_freed_is_not_left_for_ever);
     tcase_add_test(tcase, a_span_emptied_from_outside_goes_home);
     tcase_add_test(tcase, a_span_whose_owner_ended_is_adopted_by_who_frees);
     tcase_add_test(tcase, adopted_spans_go_home_when_they_are_empty);

@@ -384,6 +384,36 @@ START_TEST(a_thread_that_makes_calls_takes_them_in_itself) {
 }
 END_TEST
 
+static void refill(void *arg) {
+    (void)arg;
+    for (uint32_t calls = others_cache->calls; calls == others_cache->calls;) {
+        ck_assert_ptr_nonnull(mheap_malloc(OBJECT_BYTES));
+    }
+}
+
+static void free_half(void *arg) {
+    (void)arg;
+    for (size_t i = 0; i < NOBJECTS; i += 2) {
+        mheap_free(objects[i]);
+    }
+    mheap_thread_flush();
+}
+
+// One that would leave it for later, having free slots.
+START_TEST(a_thread_that_makes_calls_is_told_to_take_them_in) {
+    mh_actor_do(&other, free_half, NULL);
+    mh_actor_do(&other, refill, NULL);
+    mheap_free(objects[1]);
+    mh_actor_do(&other, refill, NULL);
+    ck_assert_uint_eq(of_class().pending, 1);
+    let_a_period_pass();
+    ck_assert_ptr_nonnull(others_cache->partial[mh_size_class(OBJECT_BYTES)]);
+    mh_actor_do(&other, refill, NULL);
+    ck_assert_uint_eq(of_class().pending, 0);
+    ck_assert_uint_eq(others_cache->overdue, 0);
+}
+END_TEST
+
 START_TEST(a_thread_that_is_in_a_call_is_left_alone) {
     for (size_t i = 0; i < NOBJECTS; i++) {
         mheap_free(objects[i]);
@@ -466,6 +496,7 @@ int main(void) {
     tcase_add_test(emptied, so_does_the_span_that_was_allocated_from);
     tcase_add_test(emptied, a_span_with_an_object_left_stays_its_owners);
     tcase_add_test(emptied, a_thread_that_makes_calls_takes_them_in_itself);
+    tcase_add_test(emptied, a_thread_that_makes_calls_is_told_to_take_them_in);
     tcase_add_test(emptied, a_thread_that_is_in_a_call_is_left_alone);
     tcase_add_test(emptied, a_thread_waits_until_its_cache_is_let_go);
     tcase_add_test(emptied, a_free_by_the_owner_is_no_hindrance);
