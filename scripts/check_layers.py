@@ -4,7 +4,9 @@
 Reads the #include and #if lines of the product and compares them with the
 tables below. A lower layer never includes a higher one; system headers appear
 under platform/<os>, in tests and in bench only; core/ has no conditional on an
-operating system, and names compilers and processors in three headers only.
+operating system, and names compilers and processors in three headers only. What
+a thread has of its own is the backend's to reach: on some systems a thread-local
+variable of the compiler's calls malloc.
 
 Prints one line per violation, `file:line: what`, and exits 1 if there is any.
 """
@@ -63,6 +65,11 @@ COMPILER_NAMES = re.compile(
     r"__SANITIZE_\w+__|__(x86_64|amd64|i386|aarch64|arm|mips|powerpc|"
     r"powerpc64|s390x|riscv)__|__riscv|__wasm\w*__|_M_(X64|IX86|ARM64))\b")
 COMPILER_HOME = {"core/base/attr.h", "core/base/bits.h", "core/base/atomic.h"}
+
+# What a thread has of its own goes through os_tls.h. The second is a check of
+# debug builds.
+THREAD_LOCAL = re.compile(r"\b(MH_THREAD_LOCAL|__thread|_Thread_local)\b")
+THREAD_LOCAL_HOME = {"core/base/attr.h", "core/sys/lock.c"}
 
 CONDITIONAL = re.compile(r"^\s*#\s*(if|ifdef|ifndef|elif)\b(.*)")
 INCLUDE = re.compile(r"^\s*#\s*include\b\s*(.*)")
@@ -235,6 +242,9 @@ def check_file(root, source):
             fault = include_fault(root, source, include.group(1))
         elif conditional:
             fault = conditional_fault(source, conditional.group(2))
+        elif (source.startswith("core/") and THREAD_LOCAL.search(line)
+              and source not in THREAD_LOCAL_HOME):
+            fault = "a thread's own variable; reach it through os_tls.h"
         if fault:
             faults.append(f"{source}:{number}: {fault}")
     return faults

@@ -28,7 +28,8 @@ struct mh_cache mh_cache_dead = {
     .state = MH_CACHE_NOBODY,
 };
 
-MH_THREAD_LOCAL struct mh_cache *mh_tls_cache = &mh_cache_none;
+MH_TLS_VARIABLE struct mh_cache *mh_tls_cache = &mh_cache_none;
+MH_TLS_VARIABLE uint32_t mh_tls_word = 0; // how often it asked for a cache
 
 struct mh_caches mh_caches = {.lock = MH_LOCK_INIT(MH_RANK_REGISTRY),
                               .count = 1};
@@ -211,12 +212,12 @@ static struct mh_cache *first_cache(void) {
 // spans takes five pages (docs/decisions/0007-first-objects.md). The first
 // thread of all has a cache at once.
 static bool may_wait(void) {
-    static MH_THREAD_LOCAL uint32_t asked;
-    if (asked >= mh_option(MH_OPTION_FIRST_OBJECTS) ||
+    uint32_t *asked = mh_tls_asked();
+    if (*asked >= mh_option(MH_OPTION_FIRST_OBJECTS) ||
         MH_LOAD_RELAXED(&mh_caches.count) == 1) {
         return false;
     }
-    asked++;
+    (*asked)++;
     return true;
 }
 

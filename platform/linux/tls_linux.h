@@ -1,4 +1,4 @@
-// tls_linux.h - the calling thread's cache pointer on Linux.
+// tls_linux.h - what each thread has of its own on Linux.
 
 #ifndef MHEAP_PLATFORM_LINUX_TLS_LINUX_H
 #define MHEAP_PLATFORM_LINUX_TLS_LINUX_H

@@ -1,4 +1,4 @@
-// tls_sim.h - the calling thread's cache pointer over the simulated OS, whose
+// tls_sim.h - what each thread has of its own over the simulated OS, whose
 // threads are the host's.
 
 #ifndef MHEAP_PLATFORM_SIM_TLS_SIM_H
