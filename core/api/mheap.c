@@ -229,6 +229,7 @@ void mheap_pages_free(void *base) {
 void mheap_thread_flush(void) {
     int saved = errno;
     mh_cache_flush_thread();
+    mh_bad_free_tell_late();
     errno = saved;
 }
 
@@ -236,6 +237,7 @@ size_t mheap_release(void) {
     int saved = errno;
     mheap_thread_flush();
     size_t done = mh_heap_release_all();
+    mh_bad_free_tell_late();
     errno = saved;
     return done;
 }
@@ -286,6 +288,7 @@ int mheap_option_set(enum mheap_option option, uint64_t value) {
     }
     if (option == MHEAP_OPTION_SOFT_LIMIT) {
         mh_headroom_changed();
+        mh_bad_free_tell_late();
     }
     return 0;
 }

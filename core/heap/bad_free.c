@@ -2,12 +2,16 @@
 
 #include "core/heap/bad_free.h"
 
+#include <errno.h>
+
 #include "core/base/bits.h"
 #include "core/base/fmt.h"
 #include "core/heap/arena.h"
 #include "core/heap/heap.h"
+#include "core/heap/late_reports.h"
 #include "core/heap/options.h"
 #include "core/heap/size_class.h"
+#include "core/scav/scavenger.h"
 
 static struct {
     void (*handler)(const struct mh_bad_free *what, void *context);
@@ -144,13 +148,28 @@ static void say(const struct mh_bad_free *what, bool fatal) {
 }
 
 static void act(const struct mh_bad_free *what, bool locks_held) {
-    MH_ADD_RELAXED(&bad_frees.count, 1);
     uint64_t wish = mh_option(MH_OPTION_BAD_FREE);
     if (wish != MH_ON_BAD_FREE_COUNT) {
         say(what, wish == MH_ON_BAD_FREE_ABORT);
     }
     if (wish == MH_ON_BAD_FREE_ABORT) {
         mh_sys_abort(locks_held);
+    }
+}
+
+static bool has_handler(void) {
+    return MH_LOAD_RELAXED(&bad_frees.handler) != NULL;
+}
+
+// No lock is held.
+static void tell(const struct mh_bad_free *what) {
+    // acquire: pairs with the release that published handler and context.
+    void (*handler)(const struct mh_bad_free *, void *) =
+        MH_LOAD_ACQUIRE(&bad_frees.handler);
+    if (handler != NULL) {
+        handler(what, MH_LOAD_RELAXED(&bad_frees.context));
+    } else {
+        act(what, false);
     }
 }
 
@@ -164,21 +183,38 @@ void mh_bad_free(const void *p, const char *function, size_t given_size) {
     if (given_size != SIZE_MAX) {
         what.kind = MH_BAD_SIZE;
     }
-    // acquire: pairs with the release that published handler and context.
-    void (*handler)(const struct mh_bad_free *, void *) =
-        MH_LOAD_ACQUIRE(&bad_frees.handler);
-    if (handler != NULL) {
-        MH_ADD_RELAXED(&bad_frees.count, 1);
-        handler(&what, MH_LOAD_RELAXED(&bad_frees.context));
-        return;
-    }
-    act(&what, false);
+    MH_ADD_RELAXED(&bad_frees.count, 1);
+    tell(&what);
 }
 
 void mh_bad_free_late(const void *p) {
     struct mh_bad_free what = {.address = p,
                                .function = "a free that raced this one",
                                .given_size = SIZE_MAX};
+    // Now: later the object may be another's.
     describe(&what);
-    act(&what, true);
+    MH_ADD_RELAXED(&bad_frees.count, 1);
+    if (!has_handler()) {
+        act(&what, true);
+    } else if (mh_late_put(&what)) {
+        // seq_cst, and also when it is noted: whoever took the note before has
+        // not seen the report, whoever does it later will.
+        __atomic_fetch_or(&mh_scavenger.notes, (uint32_t)MH_SCAV_UNTOLD,
+                          __ATOMIC_SEQ_CST);
+    }
+}
+
+void mh_bad_free_tell_late(void) {
+    struct mh_bad_free what;
+    int saved = errno;
+    if ((MH_LOAD_RELAXED(&mh_scavenger.notes) & MH_SCAV_UNTOLD) == 0) {
+        return;
+    }
+    // Before looking: a report put after the last look is noted again.
+    __atomic_fetch_and(&mh_scavenger.notes, ~(uint32_t)MH_SCAV_UNTOLD,
+                       __ATOMIC_SEQ_CST);
+    while (mh_late_take(&what)) {
+        tell(&what);
+    }
+    errno = saved;
 }

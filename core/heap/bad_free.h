@@ -46,9 +46,15 @@ enum mh_on_bad_free {
 MH_COLD void mh_bad_free(const void *p, const char *function,
                          size_t given_size);
 
-// mh_bad_free_late reports a double free that raced the check at the call and
-// was found when its span was drained. Locks may be held, so no handler runs.
+// mh_bad_free_late counts a double free that raced the check at the call and
+// was found when its span was drained. Locks may be held: a handler is told
+// later, by the next call that is on its way out (mh_heap_poke_freeing). Without
+// one the process is told at once, and ends if it is to.
 MH_COLD void mh_bad_free_late(const void *p);
+
+// mh_bad_free_tell_late tells the handler of those. At the end of calls, with
+// no lock held. Keeps errno.
+void mh_bad_free_tell_late(void);
 
 // mh_bad_free_name is the kind in words.
 const char *mh_bad_free_name(unsigned kind);

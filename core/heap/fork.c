@@ -13,6 +13,7 @@
 #include "core/heap/arena.h"
 #include "core/heap/cache.h"
 #include "core/heap/heap.h"
+#include "core/heap/late_reports.h"
 #include "core/heap/records.h"
 #include "core/heap/root.h"
 #include "core/scav/scavenger.h"
@@ -264,6 +265,7 @@ static void rename_thread(void) {
 static void child(void) {
     each_lock(mh_lock_reset, mh_lock_reset);
     mh_scav_child();
+    mh_late_forget();
     bool alone = mh_caches.count == 2 && !is_mine(&mh_cache_none) &&
                  !is_mine(&mh_cache_dead) && mh_heaps.strangers == 0;
     if (!alone) {

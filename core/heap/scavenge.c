@@ -3,6 +3,7 @@
 #include "core/heap/scavenge.h"
 
 #include "core/base/assert.h"
+#include "core/heap/bad_free.h"
 #include "core/heap/headroom.h"
 #include "core/heap/heap.h"
 #include "core/heap/holes.h"
@@ -266,20 +267,21 @@ void mh_heap_note_large(size_t total_pages) {
 }
 
 // A limit first: what it frees need lie idle no longer.
-static void relieve_if_noted(void) {
+static void do_urgent(void) {
     uint32_t notes = MH_LOAD_RELAXED(&mh_scavenger.notes);
     if ((notes & MH_SCAV_SHORT) != 0) {
         MH_AND_RELEASE(&mh_scavenger.notes, ~(uint32_t)MH_SCAV_SHORT);
         mh_headroom_relieve();
     }
+    mh_bad_free_tell_late();
 }
 
 void mh_heap_poke_freeing_slow(void) {
-    relieve_if_noted();
+    do_urgent();
     mh_scav_poke(mode(), &work, false);
 }
 
 void mh_heap_poke_taking_slow(void) {
-    relieve_if_noted();
+    do_urgent();
     mh_scav_poke(mode(), &work, true);
 }

@@ -60,6 +60,9 @@ enum mh_scav_note {
     MH_SCAV_IDLE = 1,  // memory lies idle
     MH_SCAV_LARGE = 2, // a heap is large enough for a thread
     MH_SCAV_SHORT = 4, // a limit is passed, by what other heaps and caches hold
+    MH_SCAV_UNTOLD = 8, // of a bad free, of which the handler is to be told
+    // What does not wait for a thread.
+    MH_SCAV_URGENT = MH_SCAV_SHORT | MH_SCAV_UNTOLD,
 };
 
 struct mh_scavenger {
@@ -85,12 +88,12 @@ static inline void mh_scav_take_note(enum mh_scav_note note) {
     }
 }
 
-// mh_scav_wants_poke: there are notes, and no thread that sees them by itself.
-// That of a limit does not wait for a thread.
+// mh_scav_wants_poke: there are notes, and no thread that sees them by itself,
+// or some that a thread does not see to.
 static inline bool mh_scav_wants_poke(void) {
     uint32_t notes = MH_LOAD_RELAXED(&mh_scavenger.notes);
     return notes != 0 &&
-           ((notes & MH_SCAV_SHORT) != 0 ||
+           ((notes & MH_SCAV_URGENT) != 0 ||
             MH_LOAD_RELAXED(&mh_scavenger.state) != MH_SCAV_AWAKE);
 }
 

@@ -14,8 +14,9 @@
 //
 // A bad free (of something that is not the start of a live object: freed
 // already, inside an object, misaligned, on a stack, or never from mheap) is
-// caught at the call, from any thread. By default the process is told and
-// aborted; see mheap_set_bad_free_handler and MHEAP_BAD_FREE.
+// caught at the call, from any thread; of two that race the second may be caught
+// somewhat later. By default the process is told and aborted; see
+// mheap_set_bad_free_handler and MHEAP_BAD_FREE.
 
 #ifndef MHEAP_MHEAP_H
 #define MHEAP_MHEAP_H
@@ -149,12 +150,18 @@ struct mheap_bad_free {
     const void *span;   // start of the span, or NULL
     size_t slot_size;   // bytes of a slot there, 0 when unknown
     size_t given_size;  // MHEAP_BAD_SIZE: the size the caller gave
-    const char *function; // "free", "realloc", …
+    const char *function; // "free", "realloc", …, "a free that raced this one"
 };
 
 // A handler runs in the thread that made the bad free, with no lock held, and
 // must not allocate. When it returns, the call does nothing (realloc returns
 // NULL with EINVAL).
+//
+// Of two threads that free the same object within a few instructions of each
+// other, neither may find the other's free. The second is found when the object
+// is taken in. The handler is then told by the next call into mheap that is on
+// its way out, in whichever thread: function is "a free that raced this one".
+// When more than 8 wait to be told the others are only counted.
 typedef void mheap_bad_free_handler(const struct mheap_bad_free *what,
                                     void *context);
 
