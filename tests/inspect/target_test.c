@@ -118,14 +118,37 @@ START_TEST(addresses_that_hold_nothing_are_unreadable) {
 }
 END_TEST
 
+// What the child's own map says is resident of the area, in pages.
+static size_t resident_pages(void) {
+    char path[64], line[256], start[32];
+    unsigned long kib = 0;
+    bool ours = false, found = false;
+    snprintf(path, sizeof(path), "/proc/%d/smaps", (int)child);
+    snprintf(start, sizeof(start), "%lx-", (unsigned long)(uintptr_t)area);
+    FILE *smaps = fopen(path, "r");
+    ck_assert_ptr_nonnull(smaps);
+    while (!found && fgets(line, sizeof(line), smaps) != NULL) {
+        ours = ours || strncmp(line, start, strlen(start)) == 0;
+        found = ours && sscanf(line, "Rss: %lu kB", &kib) == 1;
+    }
+    (void)fclose(smaps);
+    ck_assert(found);
+    return kib * 1024 / page;
+}
+
+// Most kernels map one page of zeroes for all that was only read. Some give a
+// page of its own for that, too, and then count it as resident.
 START_TEST(pages_tell_own_zero_given_back_and_untouched_apart) {
     enum mh_target_page pages[AREA_PAGES];
+    size_t resident = resident_pages();
 
     limit(_i);
     ck_assert_int_eq(mh_target_pages(target, at(0), AREA_PAGES, pages),
                      MH_TARGET_OK);
     ck_assert_int_eq(pages[0], MH_TARGET_PAGE_RESIDENT);
-    ck_assert_int_eq(pages[1], MH_TARGET_PAGE_SHARED);
+    ck_assert(resident == 1 || resident == 2);
+    ck_assert_int_eq(pages[1], resident == 1 ? MH_TARGET_PAGE_SHARED
+                                             : MH_TARGET_PAGE_RESIDENT);
     ck_assert_int_eq(pages[2], MH_TARGET_PAGE_ABSENT);
     for (size_t i = 3; i < AREA_PAGES; i++) {
         ck_assert_int_eq(pages[i], MH_TARGET_PAGE_ABSENT);
