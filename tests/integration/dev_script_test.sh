@@ -134,10 +134,10 @@ help_has_one_line_for_each_word() {
     fresh_machine
     dev_fed help
     expect_status 0
-    for word in help setup build demo test lint bench fuzz; do
+    for word in help setup build cross demo test lint bench fuzz; do
         [[ $(grep -c "^  $word " "$work/out") == 1 ]] || fail "no line: $word"
     done
-    [[ $(wc -l <"$work/out") == 9 ]] || fail "more lines than words"
+    [[ $(wc -l <"$work/out") == 10 ]] || fail "more lines than words"
 }
 
 an_unknown_word_is_a_usage_error() {
@@ -423,6 +423,38 @@ fuzz_without_a_fuzzer_fails() {
     dev_fed fuzz
     expect_status 1
     dev_fed fuzz --hours 1
+    expect_status 2
+}
+
+cross_installs_the_compiler_and_builds_for_it() {
+    built_machine
+    mkdir -p "$work/tree/scripts"
+    cp "$source_dir/scripts/cross_check.sh" "$work/tree/scripts/"
+    # The source is there already, so nothing has to be fetched.
+    mkdir -p "$work/tree/build/cross/source/check"
+    touch "$work/tree/build/cross/source/check/CMakeLists.txt"
+    stand_in cmake <<'END'
+printf 'cmake %s\n' "$*" >>"$state/calls"
+[[ $1 != --build ]] || { mkdir -p build/cross/linux-ppc64/lib/pkgconfig &&
+    echo 'Libs: -lcheck_pic' >build/cross/linux-ppc64/lib/pkgconfig/check.pc; }
+END
+    : >"$state/calls"
+    dev_fed cross linux-ppc64
+    expect_status 0
+    expect "$(calls)" "*apt-get*install*gcc-powerpc64-linux-gnu*qemu-user*"
+    expect "$(calls)" "*toolchains/linux-ppc64.cmake*cmake --build*"
+    expect "$(cat "$work/tree/build/cross/linux-ppc64/lib/pkgconfig/check.pc")" \
+        "*} -lcheck -pthread"
+}
+
+cross_refuses_a_target_it_does_not_know() {
+    built_machine
+    mkdir -p "$work/tree/scripts"
+    cp "$source_dir/scripts/cross_check.sh" "$work/tree/scripts/"
+    dev_fed cross linux-pdp11
+    expect_status 1
+    expect "$err" "*no target 'linux-pdp11'*"
+    dev_fed cross
     expect_status 2
 }
 

@@ -1,0 +1,119 @@
+#!/usr/bin/env bash
+# cross_check.sh TARGET [PREFIX] - builds Check, the test library, for a target.
+#
+# TARGET is a file of cmake/toolchains. The result lies in PREFIX, by default
+# build/cross/TARGET, where the toolchain files look for it. The distribution
+# has Check for few of the targets, so it is built from the distribution's own
+# source package, which is fetched once.
+#
+# --packages TARGET prints what has to be installed beforehand; `./dev cross`
+# does that too.
+set -euo pipefail
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
+
+SHARED_PACKAGES="cmake dpkg-dev ninja-build pkg-config"
+SOURCE=build/cross/source
+
+die() {
+    printf 'cross_check: %s\n' "$*" >&2
+    exit 1
+}
+
+# gnu TRIPLET ARCHITECTURE: how Debian names a cross compiler and its C library.
+gnu() {
+    echo "gcc-$1 libc6-dev-$2-cross"
+}
+
+# packages TARGET: the compiler, its C library and what runs its programs.
+packages() {
+    case $1 in
+    linux-386) echo qemu-user "$(gnu i686-linux-gnu i386)" ;;
+    linux-arm64) echo qemu-user "$(gnu aarch64-linux-gnu arm64)" ;;
+    linux-armhf) echo qemu-user "$(gnu arm-linux-gnueabihf armhf)" ;;
+    linux-riscv64) echo qemu-user "$(gnu riscv64-linux-gnu riscv64)" ;;
+    linux-ppc64) echo qemu-user "$(gnu powerpc64-linux-gnu ppc64)" ;;
+    linux-ppc64le) echo qemu-user "$(gnu powerpc64le-linux-gnu ppc64el)" ;;
+    linux-s390x) echo qemu-user "$(gnu s390x-linux-gnu s390x)" ;;
+    linux-mipsel) echo qemu-user "$(gnu mipsel-linux-gnu mipsel)" ;;
+    linux-mips64el)
+        echo qemu-user "$(gnu mips64el-linux-gnuabi64 mips64el)"
+        ;;
+    linux-musl) echo musl-tools linux-libc-dev ;;
+    windows-amd64) echo gcc-mingw-w64-x86-64-posix wine wine64 ;;
+    windows-386) echo gcc-mingw-w64-i686-posix ;;
+    *) die "no target '$1'; they are the files of cmake/toolchains" ;;
+    esac
+}
+
+# source_lists FOLDER: the system's own sources of packages, asked for their
+# source packages. The system's configuration stays as it is.
+source_lists() {
+    local file
+    mkdir -p "$1"
+    for file in /etc/apt/sources.list.d/*.sources; do
+        [[ ! -e $file ]] || sed 's/^Types:.*/Types: deb-src/' "$file" \
+            >"$1/$(basename "$file")"
+    done
+    for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+        [[ ! -e $file ]] || sed -nE 's/^deb(-src)? /deb-src /p' "$file" |
+            sort -u >"$1/$(basename "$file")"
+    done
+}
+
+# fetch_source: leaves Check's source in $SOURCE/check. Everything apt writes
+# lies under $SOURCE, so this needs no rights. Some other source's failure to
+# answer is no matter as long as Check was found.
+fetch_source() {
+    local own options
+    [[ ! -e $SOURCE/check/CMakeLists.txt ]] || return 0
+    own=$(readlink -m "$SOURCE/apt")
+    rm -rf "$own" "$SOURCE/check"
+    mkdir -p "$own/lists/partial" "$own/archives/partial"
+    source_lists "$own/sources"
+    options=(-q -o "Dir::Etc::SourceList=/dev/null"
+        -o "Dir::Etc::SourceParts=$own/sources"
+        -o "Dir::State::Lists=$own/lists"
+        -o "Dir::Cache=$own" -o "Dir::Cache::Archives=$own/archives"
+        -o "APT::Sandbox::User=$(id -un)")
+    apt-get "${options[@]}" update || true
+    (
+        cd "$own"
+        apt-get "${options[@]}" --download-only source check
+        dpkg-source --no-check -x check_*.dsc check
+    )
+    mv "$own/check" "$SOURCE/check"
+    rm -rf "$own"
+}
+
+build_check() {
+    local target=$1 prefix=$2 tree="build/cross/check-$1"
+    rm -rf "$tree"
+    cmake -G Ninja -S "$SOURCE/check" -B "$tree" \
+        -DCMAKE_TOOLCHAIN_FILE="$PWD/cmake/toolchains/$target.cmake" \
+        -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_INSTALL_LIBDIR=lib \
+        -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF \
+        -DCHECK_ENABLE_SUBUNIT=OFF -DCHECK_ENABLE_TESTS=OFF
+    cmake --build "$tree" --target install
+    # A static program can only take the archive, which pkg-config's file calls
+    # by another name. That file also names libm, of which CMake would find the
+    # shared one; the toolchain files name it instead.
+    rm -f "$prefix"/lib/libcheck.{so*,dll.a} "$prefix"/bin/libcheck*.dll
+    # shellcheck disable=SC2016  # pkg-config's variable, not the shell's
+    sed -i 's/^Libs:.*/Libs: -L${libdir} -lcheck -pthread/' \
+        "$prefix/lib/pkgconfig/check.pc"
+    rm -rf "$tree"
+}
+
+if [[ ${1:-} == --packages && $# == 2 ]]; then
+    own=$(packages "$2")
+    printf '%s\n' "$SHARED_PACKAGES $own"
+    exit 0
+fi
+[[ $# == 1 || $# == 2 ]] || die "usage: cross_check.sh TARGET [PREFIX]"
+packages "$1" >/dev/null
+prefix=$(readlink -m "${2:-build/cross/$1}")
+if [[ -e $prefix/lib/libcheck.a && -e $prefix/lib/pkgconfig/check.pc ]]; then
+    exit 0
+fi
+fetch_source
+build_check "$1" "$prefix"
