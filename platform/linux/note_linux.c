@@ -13,6 +13,17 @@
 // by another mheap in the process, and the distance would not be known.
 extern const char mh_inspect_root[] __attribute__((visibility("hidden")));
 
+// The distance fills 8 bytes. Where addresses have 4, and on MIPS, there is no
+// relocation for more, and the upper half is 0: the note lies before the record,
+// with what is only read.
+#if UINTPTR_MAX > UINT32_MAX && !defined(__mips__)
+#    define DISTANCE ".8byte mh_inspect_root - 1b"
+#elif __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#    define DISTANCE ".4byte 0, mh_inspect_root - 1b"
+#else
+#    define DISTANCE ".4byte mh_inspect_root - 1b, 0"
+#endif
+
 // Owner with its NUL filled up to 8 bytes; descriptor: 8 bytes; type: 1.
 // "%" starts the section type where "@" starts a comment (arm).
 __asm__(".pushsection .note.mheap, \"a\", %note\n"
@@ -23,7 +34,7 @@ __asm__(".pushsection .note.mheap, \"a\", %note\n"
         "    .asciz \"mheap\"\n"
         "    .byte 0, 0\n"
         "    .hidden mh_inspect_root\n"
-        "    .8byte mh_inspect_root - .\n"
+        "1:  " DISTANCE "\n"
         "    .popsection\n");
 
 // Nothing is left to do at run time; but a static library's object is linked
