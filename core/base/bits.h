@@ -80,6 +80,17 @@ static inline bool mh_bit_set_atomic(uint64_t *word, uint64_t n) {
     return (__atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST) & bit) != 0;
 }
 
+// mh_address_bits is a width that no address of a program exceeds whose stack
+// lies at `stack`; 0: unknown. Systems put the stack at the top of the address
+// space, where it shows how wide addresses are, but emulators put it anywhere,
+// and memory above it. So it is believed only where it says more than usual.
+static inline unsigned mh_address_bits(uintptr_t stack) {
+    unsigned all = (unsigned)sizeof(void *) * 8;
+    unsigned usual = all < 47 ? all : 47;
+    unsigned shown = stack == 0 ? all : mh_log2(stack) + 1;
+    return shown > usual ? shown : usual;
+}
+
 // mh_low_bits has the lowest n bits set, n <= 64.
 static inline uint64_t mh_low_bits(unsigned n) {
     return n >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << n) - 1;

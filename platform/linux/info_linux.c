@@ -71,13 +71,9 @@ static size_t huge_page_size(void) {
     return size;
 }
 
-// The stack starts at the top of the address space on every architecture, and
-// the 16 random bytes lie on it, so their address shows how wide addresses are
-// on this machine: 47 bits on amd64, 38 to 48 elsewhere.
+// The 16 random bytes lie on the stack.
 static unsigned address_bits(void) {
-    uintptr_t stack = (uintptr_t)getauxval(AT_RANDOM);
-
-    return stack == 0 ? sizeof(void *) * 8 : mh_log2(stack) + 1;
+    return mh_address_bits((uintptr_t)getauxval(AT_RANDOM));
 }
 
 static size_t space_bytes(void) {

@@ -16,7 +16,7 @@ void mh_os_query(struct mh_os_info *info) {
         .page_size = traits->page_size,
         .reserve_align = traits->reserve_align,
         .huge_page_size = traits->huge_page_size,
-        .address_bits = mh_log2(stack) + 1,
+        .address_bits = mh_address_bits(stack),
         .space_bytes = mh_sim_space(),
         .partial_free = traits->partial_free,
         .unused_zeroes = traits->comeback == MH_SIM_ZEROES,

@@ -78,6 +78,20 @@ START_TEST(overflow_is_seen_at_the_edge) {
 }
 END_TEST
 
+START_TEST(no_width_of_addresses_is_less_than_usual) {
+    unsigned all = (unsigned)sizeof(void *) * 8;
+    unsigned usual = all < 47 ? all : 47;
+    ck_assert_uint_eq(mh_address_bits(0), all);
+    ck_assert_uint_eq(mh_address_bits(1), usual);
+    // Where emulators put the stack of a 64-bit and of a 32-bit program.
+    ck_assert_uint_eq(mh_address_bits((uintptr_t)0x4000800000), usual);
+    ck_assert_uint_eq(mh_address_bits((uintptr_t)0x40800000), usual);
+    ck_assert_uint_eq(mh_address_bits(UINTPTR_MAX), all);
+    ck_assert_uint_eq(mh_address_bits(UINTPTR_MAX >> 4),
+                      all == 64 ? 60 : usual);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("bits");
 
@@ -97,6 +111,7 @@ int main(void) {
                         24);
     tcase_add_test(sizes, aligning_past_the_end_wraps_to_a_small_number);
     tcase_add_test(sizes, overflow_is_seen_at_the_edge);
+    tcase_add_test(sizes, no_width_of_addresses_is_less_than_usual);
     suite_add_tcase(suite, sizes);
     return mh_test_main(suite);
 }
