@@ -176,8 +176,9 @@ static bool widen(struct mh_cache *cache, unsigned size_class) {
 // What a bin may hold next: twice as much, within what the class and the option
 // allow.
 static size_t next_limit(size_t now, const struct mh_class_info *info) {
-    size_t most = mh_option(MH_OPTION_CACHE_BYTES) / info->size;
-    most = most < info->cache_slots ? most : info->cache_slots;
+    uint64_t allowed = mh_option(MH_OPTION_CACHE_BYTES) / info->size;
+    size_t most = info->cache_slots;
+    most = allowed < most ? (size_t)allowed : most;
     return 2 * now < most ? 2 * now : most;
 }
 

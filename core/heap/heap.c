@@ -50,7 +50,8 @@ static enum mh_status map_locked(struct mheap *heap, size_t size) {
 // 1 TiB, kept for ever. So a size that the system would not give as memory, by
 // its own rules of overcommitment, is refused before.
 static bool could_be_had(size_t size) {
-    if (size < ASK_BYTES) {
+    uint64_t bytes = size; // of 32 bits, a size is always less
+    if (bytes < ASK_BYTES) {
         return true;
     }
     struct mh_split was = {.ready = size};

@@ -32,9 +32,9 @@ uint32_t mh_span_find_holes(const struct mh_span *span) {
         return 0;
     }
     for (uint32_t i = 0; i * page < bytes; i++) {
-        uintptr_t base = (uintptr_t)span->base + i * page;
+        uintptr_t base = (uintptr_t)(span->base + i * page);
         uint32_t first = mh_span_slot(span, base);
-        uint32_t limit = mh_span_slot(span, base + page - 1) + 1;
+        uint32_t limit = mh_span_slot(span, base + (uintptr_t)page - 1) + 1;
         limit = limit < span->nslots ? limit : span->nslots;
         if (slots_are_free(span, first, limit)) {
             holes |= UINT32_C(1) << i;

@@ -267,7 +267,8 @@ static struct mh_os_err fault_piece(void *base, size_t size) {
 // range has gained access, or lost what it held.
 static void spoil(enum mh_sys_op op, void *base, size_t size) {
     size_t page_size = mh_sim_traits_now()->page_size;
-    size_t part = mh_sim_random() % (size / page_size + 1) * page_size;
+    size_t part =
+        (size_t)(mh_sim_random() % (size / page_size + 1)) * page_size;
 
     if (part == 0) {
         return;

@@ -7,10 +7,19 @@
 #include "platform/sim/sim.h"
 #include "tests/support/test_main.h"
 
-#define FULL ((uintptr_t)1 << 22)
 #define FEW  ((uintptr_t)64)
-#define NEAR ((uintptr_t)0xc0 << 32)
 #define SIZE MH_ARENA_SIZE
+
+// A map that is not of all addresses there can be: 48 bits of 64, 31 of 32.
+#if UINTPTR_MAX > UINT32_MAX
+#    define FULL   ((uintptr_t)1 << 22)
+#    define NEAR   ((uintptr_t)0xc0 << 32)
+#    define LOWEST (UINTPTR_MAX << 47)
+#else
+#    define FULL   ((uintptr_t)1 << 9)
+#    define NEAR   ((uintptr_t)0x20000000)
+#    define LOWEST (UINTPTR_MAX << 30)
+#endif
 
 // Only its address counts.
 static uint64_t memory[2];
@@ -120,7 +129,7 @@ END_TEST
 // On amd64 the addressable space is centred: its base is the lowest negative
 // address.
 START_TEST(a_base_above_the_middle_works) {
-    uintptr_t base = UINTPTR_MAX << 47;
+    uintptr_t base = LOWEST;
     ck_assert_int_eq(mh_arena_map_init(base, FULL, NEAR, FEW), MH_OK);
     check_one_arena();
     mh_arena_map_set(base, arena);

@@ -172,8 +172,8 @@ static void retire(struct mh_span *span) {
 START_TEST(a_published_span_is_found_from_all_its_pages) {
     struct mh_span *span = make_small(base + 5 * MH_PAGE_SIZE, 3);
     struct mh_arena *arena = mh_arena_of(base);
-    for (uintptr_t at = span->base; at < span->base + 3 * MH_PAGE_SIZE;
-         at += 1040) {
+    uintptr_t first = (uintptr_t)span->base;
+    for (uintptr_t at = first; at < first + 3 * MH_PAGE_SIZE; at += 1040) {
         uint32_t word = arena->page_words[mh_arena_page(at)];
         ck_assert_uint_eq(mh_page_word_owner(word), 77);
         ck_assert_uint_eq(mh_page_word_class(word), 5);

@@ -445,6 +445,7 @@ END_TEST
 
 START_TEST(other_layouts_reserve_nothing_at_start) {
     start_over(_i);
+    layout.rule = MH_HINTS_LISTED;
     mh_hints_init(&hints, &layout);
     mh_hints_start(&hints, 0x400000, MH_FOR_HEAP);
 
