@@ -17,6 +17,7 @@
 
 #include "platform/os.h"
 #include "platform/os_info.h"
+#include "tests/support/emulated.h"
 #include "tests/support/expect.h"
 #include "tests/support/test_main.h"
 #if MH_TEST_SIM
@@ -527,14 +528,14 @@ static void add_running_out(Suite *suite) {
     TCase *tests = tcase_create("running out");
 
     tcase_add_checked_fixture(tests, reserve_region, NULL);
-    tcase_add_test(tests, running_out_of_addresses_is_a_value_and_passes);
+    MH_ADD_NATIVE_TEST(tests, running_out_of_addresses_is_a_value_and_passes);
 #if MH_TEST_SIM
     tcase_add_test(tests, running_out_of_commit_is_a_value_and_passes);
     tcase_add_test(tests, each_call_can_fail_and_be_made_again);
 #else
-    tcase_add_test(tests, pages_cost_memory_from_first_touch_to_unused);
+    MH_ADD_NATIVE_TEST(tests, pages_cost_memory_from_first_touch_to_unused);
     tcase_add_test(tests, lazy_pages_are_promised_nothing_and_stay_usable);
-    tcase_add_test(tests, calls_on_memory_of_nobody_fail_with_a_value);
+    MH_ADD_NATIVE_TEST(tests, calls_on_memory_of_nobody_fail_with_a_value);
     tcase_add_test(tests, locked_memory_stays_ready_when_it_cannot_be_given_up);
     tcase_add_test(tests, mapping_front_to_back_makes_no_new_mapping);
 #endif
@@ -566,12 +567,12 @@ int main(void) {
     tcase_add_test(places, a_hint_outside_the_address_space_is_no_failure);
     tcase_add_test(places, a_whole_reservation_is_freed_from_any_mixture);
     tcase_add_test(places, a_part_is_freed_where_that_is_said_to_work);
-    tcase_add_test(places, a_large_reservation_costs_no_memory);
-    tcase_add_test(places, move_carries_pages_where_that_is_said_to_work);
+    MH_ADD_NATIVE_TEST(places, a_large_reservation_costs_no_memory);
+    MH_ADD_NATIVE_TEST(places, move_carries_pages_where_that_is_said_to_work);
     tcase_add_test(places,
                    discard_leaves_ready_zeroes_where_that_is_said_to_work);
 #if !MH_TEST_SIM
-    tcase_add_test(places, a_refused_move_leaves_both_ranges_ready);
+    MH_ADD_NATIVE_TEST(places, a_refused_move_leaves_both_ranges_ready);
 #endif
     tcase_add_test(places, hints_change_nothing);
     tcase_add_test(places, an_inherited_memory_file_is_written_through);
