@@ -351,7 +351,7 @@ the_whole_test_ends_with_the_line_of_ctest() {
     dev_fed test
     expect_status 0
     expect "$(tail -n 1 "$work/out")" "100% tests passed, 0 tests failed*"
-    for name in lint build-release build-dev tidy asan tsan; do
+    for name in lint build-release build-dev tidy platforms asan tsan; do
         expect "$out" "*phase $name: ok*"
     done
     expect "$(calls)" "*ctest --preset dev --no-tests=error*"
@@ -445,6 +445,16 @@ END
     expect "$(calls)" "*toolchains/linux-ppc64.cmake*cmake --build*"
     expect "$(cat "$work/tree/build/cross/linux-ppc64/lib/pkgconfig/check.pc")" \
         "*} -lcheck -pthread"
+}
+
+other_platforms_are_tested_by_name() {
+    built_machine
+    dev_fed test --platform linux/ppc64
+    expect_status 0
+    expect "$(calls)" "*platforms.py --targets linux/ppc64*"
+    expect "$(calls)" "*platforms.py linux/ppc64"
+    dev_fed test --platform
+    expect "$(calls)" "*platforms.py all"
 }
 
 cross_refuses_a_target_it_does_not_know() {

@@ -1,0 +1,294 @@
+#!/usr/bin/env python3
+"""platforms.py - the tests of the library on other platforms, row by row.
+
+    platforms.py [--part all|ci] [--only backend|unit|fuzz]... [NAME...]
+
+NAME is a row of ROWS; without one, all rows of the part. A row builds the
+library and its tests with the toolchain file of its target, runs them natively
+or under its emulator, and ends as a line of the table that is printed last:
+how it was proved, how many checks passed, and the name of each that did not.
+
+A row that cannot run says why. One that must run fails then.
+
+`./dev test --platform NAME|all` installs what the rows need and calls this.
+"""
+
+import argparse
+import dataclasses
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SUITES = ("backend", "unit", "fuzz")
+
+# Plain loops take two to four times as long under an emulator, and what an
+# allocator does twenty to forty times: each test has this much more time, and
+# the fuzzers make this many of their steps.
+PATIENCE = 10
+FUZZ_STEPS = {"native": 400_000, "emulated": 20_000}
+
+# A row: its name, its target (a file of cmake/toolchains; None: this machine),
+# the emulator that runs it, whether it must run, whether CI runs it.
+# "native" as the emulator: nothing, where the kernel runs such programs.
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    name: str
+    target: str = None
+    emulator: tuple = ()
+    instead: tuple = ()  # where the kernel refuses such programs
+    must: bool = True
+    ci: bool = False
+    note: str = ""
+
+
+ROWS = (
+    Row("linux/amd64"),
+    Row("linux/amd64-musl", "linux-musl"),
+    Row("linux/386", "linux-386", instead=("qemu-i386",), ci=True),
+    Row("linux/arm64", "linux-arm64", ("qemu-aarch64",), ci=True),
+    Row("linux/armhf", "linux-armhf", ("qemu-arm",)),
+    Row("linux/riscv64", "linux-riscv64", ("qemu-riscv64",)),
+    Row("linux/riscv64-39bit", "linux-riscv64",
+        ("qemu-riscv64", "-R", "0x4000000000"),
+        note="addresses end at 1 << 38"),
+    Row("linux/ppc64", "linux-ppc64", ("qemu-ppc64",), ci=True,
+        note="big-endian"),
+    Row("linux/ppc64-64k", "linux-ppc64", ("qemu-ppc64", "-p", "65536"),
+        note="big-endian, pages of 64 KiB"),
+    Row("linux/arm64-16k", "linux-arm64", ("qemu-aarch64", "-p", "16384"),
+        note="pages of 16 KiB"),
+    Row("linux/arm64-no-hints", "linux-arm64",
+        ("qemu-aarch64", "-R", "0x2000000000"),
+        note="every hint is refused: addresses end at 1 << 37"),
+    Row("linux/ppc64le", "linux-ppc64le", ("qemu-ppc64le",)),
+    Row("linux/s390x", "linux-s390x", ("qemu-s390x",), note="big-endian"),
+    Row("linux/mipsel", "linux-mipsel", ("qemu-mipsel",),
+        note="31 bits of address"),
+    Row("linux/mips64el", "linux-mips64el", ("qemu-mips64el",)),
+)
+
+
+class Skip(Exception):
+    """Why a row cannot run."""
+
+
+class Broken(Exception):
+    """What kept a row from being tested: a build that failed."""
+
+
+@dataclasses.dataclass
+class Result:
+    row: Row
+    how: str = ""
+    checks: dict = dataclasses.field(default_factory=dict)
+    failures: list = dataclasses.field(default_factory=list)
+    seconds: int = 0
+
+    def failed(self):
+        skipped = self.how.startswith("skipped")
+        return bool(self.failures) or (skipped and self.row.must)
+
+
+def runs_here(target):
+    """Does the kernel run programs of the target as they are?"""
+    compiler = re.search(r"mheap_compiler (\S+)\)", toolchain(target).read_text())
+    with tempfile.TemporaryDirectory() as folder:
+        source = pathlib.Path(folder, "one.c")
+        source.write_text("int main(void) { return 42; }\n")
+        program = pathlib.Path(folder, "one")
+        subprocess.run([compiler[1], "-static", source, "-o", program],
+                       check=True)
+        try:
+            return subprocess.run([program], check=False).returncode == 42
+        except OSError:
+            return False
+
+
+def toolchain(target):
+    return ROOT / "cmake" / "toolchains" / f"{target}.cmake"
+
+
+def emulator_of(row):
+    """What has to stand before a program of the row."""
+    command = row.emulator
+    if row.instead and not runs_here(row.target):
+        command = row.instead
+    if command and shutil.which(command[0]) is None:
+        raise Skip(f"no {command[0]}")
+    return command
+
+
+def tree_of(row):
+    return ROOT / "build" / "cross" / f"tree-{row.target or 'native'}"
+
+
+def logged(command, log):
+    with open(log, "w", encoding="utf-8") as file:
+        status = subprocess.run(command, cwd=ROOT, stdout=file,
+                                stderr=subprocess.STDOUT,
+                                stdin=subprocess.DEVNULL, check=False)
+    if status.returncode != 0:
+        tail = pathlib.Path(log).read_text(errors="replace").splitlines()[-30:]
+        print("\n".join(tail), file=sys.stderr)
+        raise Broken(f"{command[0]} failed; all of it: {log}")
+
+
+def build(row, emulator):
+    """Rows of one target share a build: only what runs it differs."""
+    tree = tree_of(row)
+    tree.mkdir(parents=True, exist_ok=True)
+    command = ["cmake", "-S", ".", "-B", str(tree), "-G", "Ninja",
+               "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DMHEAP_DEBUG_LEVEL=1",
+               "-DMHEAP_WERROR=ON", "-DBUILD_TESTING=ON",
+               "-DMHEAP_BUILD_TOOLS=OFF", "-DMHEAP_OVERRIDE=OFF",
+               "-DMHEAP_TEST_PROGRAMS=OFF"]
+    if row.target:
+        check = ROOT / "build" / "cross" / row.target / "lib" / "libcheck.a"
+        if not check.exists():
+            raise Skip(f"Check is not built; ./dev cross {row.target}")
+        command += [f"-DCMAKE_TOOLCHAIN_FILE={toolchain(row.target)}",
+                    f"-DMHEAP_EMULATOR={';'.join(emulator)}"]
+    logged(command, tree / "configure.log")
+    logged(["cmake", "--build", str(tree), "-j", str(os.cpu_count() or 2)],
+           tree / "build.log")
+
+
+SUMMARY = re.compile(r"^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)",
+                     re.MULTILINE)
+FAILURE = re.compile(r"^\S+:\d+:[FE]:[^:]*:([a-z0-9_]+):", re.MULTILINE)
+
+
+def read_log(text):
+    """(checks passed, names of failures) of what ctest wrote down."""
+    passed, failures = 0, []
+    for part in re.split(r"\n\d+/\d+ Test(?:ing)?: ", text)[1:]:
+        program = part.split("\n", 1)[0].strip()
+        for checks, failed, errors in SUMMARY.findall(part):
+            passed += int(checks) - int(failed) - int(errors)
+        if "Test Passed." in part:
+            continue
+        names = sorted(set(FAILURE.findall(part))) or ["(the program)"]
+        failures += [f"{program}: {name}" for name in names]
+    return passed, failures
+
+
+def run_suite(row, suite, emulator):
+    tree = tree_of(row)
+    environment = dict(os.environ)
+    slower = PATIENCE if emulator else 1
+    environment["CK_TIMEOUT_MULTIPLIER"] = str(slower)
+    subprocess.run(
+        ["ctest", "--test-dir", str(tree), "-L", f"^{suite}$",
+         "-LE", "personality", "-j", str(os.cpu_count() or 2),
+         "--timeout", str(300 * slower), "--no-tests=error"],
+        env=environment, stdin=subprocess.DEVNULL, check=False,
+        stdout=subprocess.DEVNULL)
+    log = tree / "Testing" / "Temporary" / "LastTest.log"
+    text = log.read_text(errors="replace") if log.exists() else ""
+    passed, failures = read_log(text)
+    if passed == 0 and not failures:
+        failures = [f"{suite}: nothing ran"]
+    return passed, failures
+
+
+def run_fuzz(row, emulator):
+    """As many steps of each fuzzer, from one seed, as the row has time for."""
+    passed, failures = 0, []
+    steps = FUZZ_STEPS["emulated" if emulator else "native"]
+    for name in ("heap_ops_fuzz", "palloc_fuzz"):
+        program = tree_of(row) / "bin" / name
+        try:
+            done = subprocess.run(
+                [*emulator, program, "--steps", str(steps), "--seed", "1"],
+                stdin=subprocess.DEVNULL, capture_output=True, check=False,
+                timeout=900)
+            good = done.returncode == 0
+        except (subprocess.TimeoutExpired, OSError):
+            good = False
+        passed += good
+        failures += [] if good else [f"fuzz: {name} --steps {steps} --seed 1"]
+    return passed, failures
+
+
+def run_row(row, suites):
+    result = Result(row)
+    start = time.monotonic()
+    try:
+        emulator = emulator_of(row)
+        build(row, emulator)
+        result.how = f"ran, {emulator[0]}" if emulator else "ran"
+        for suite in suites:
+            run = run_fuzz(row, emulator) if suite == "fuzz" else run_suite(
+                row, suite, emulator)
+            result.checks[suite] = run[0]
+            result.failures += run[1]
+    except Skip as why:
+        result.how = f"skipped: {why}"
+    except Broken as why:
+        result.how = "not built"
+        result.failures.append(str(why))
+    result.seconds = round(time.monotonic() - start)
+    return result
+
+
+def table(results, suites):
+    """The rows as lines, widest cell first."""
+    head = ["platform", "how", *suites, "failed", "s", ""]
+    lines = [head] + [
+        [r.row.name, r.how, *(str(r.checks.get(s, "-")) for s in suites),
+         str(len(r.failures)), str(r.seconds), r.row.note] for r in results]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths))
+            .rstrip() for line in lines]
+
+
+def chosen(names, part):
+    rows = [r for r in ROWS if part == "all" or r.ci]
+    if names and names != ["all"]:
+        known = {r.name for r in ROWS}
+        unknown = [n for n in names if n not in known]
+        if unknown:
+            sys.exit(f"platforms: no row '{unknown[0]}'; they are:\n  "
+                     + "\n  ".join(sorted(known)))
+        rows = [r for r in ROWS if r.name in names]
+    return rows
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--part", choices=("all", "ci"), default="all")
+    parser.add_argument("--only", choices=SUITES, action="append")
+    parser.add_argument("--targets", action="store_true",
+                        help="print the targets of the rows, nothing else")
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    options = parser.parse_args()
+
+    rows = chosen(options.names, options.part)
+    if options.targets:
+        print("\n".join(dict.fromkeys(r.target for r in rows if r.target)))
+        return 0
+    suites = [s for s in SUITES if not options.only or s in options.only]
+    results = []
+    for row in rows:
+        print(f"platforms: {row.name}", flush=True)
+        results.append(run_row(row, suites))
+    print("\n".join(table(results, suites)))
+    for result in results:
+        for failure in result.failures:
+            print(f"platforms: {result.row.name}: FAILED {failure}")
+        if result.failed() and not result.failures:
+            print(f"platforms: {result.row.name}: FAILED: must run, "
+                  f"{result.how}")
+    return 1 if any(r.failed() for r in results) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
