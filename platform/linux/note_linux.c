@@ -14,8 +14,8 @@
 extern const char mh_inspect_root[] __attribute__((visibility("hidden")));
 
 // The distance fills 8 bytes. Where addresses have 4, and on MIPS, there is no
-// relocation for more, and the upper half is 0: the note lies before the record,
-// with what is only read.
+// relocation for more, and the upper half is 0: the note lies before the
+// record, with what is only read.
 #if UINTPTR_MAX > UINT32_MAX && !defined(__mips__)
 #    define DISTANCE ".8byte mh_inspect_root - 1b"
 #elif __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
