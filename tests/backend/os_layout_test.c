@@ -1,0 +1,125 @@
+// os_layout_test.c - the whole heap over one backend: where its memory lies,
+// and that little address space is enough to start.
+//
+// The row of the table of layouts that this build picks is data like the
+// others; here it is held against what the system really gives.
+
+#include <check.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "core/base/params.h"
+#include "core/heap/arena.h"
+#include "core/meta/layout.h"
+#include "mheap/mheap.h"
+#include "tests/support/emulated.h"
+#include "tests/support/test_main.h"
+
+#if MH_TEST_SIM
+#    include "platform/sim/sim.h"
+#endif
+
+#define KIB ((size_t)1 << 10)
+#define MIB ((size_t)1 << 20)
+
+// Objects of three kinds: of many to a page, of pages, and large ones.
+static const size_t kinds[] = {512, 5000, 100 * KIB};
+enum { NKINDS = sizeof(kinds) / sizeof(kinds[0]), MOST = 16384 };
+static unsigned char *objects[MOST];
+
+// Gets `bytes` in objects of all kinds and fills each with its number.
+static size_t fill(size_t bytes) {
+    size_t n = 0;
+
+    for (size_t got = 0; got < bytes; n++) {
+        // As many bytes of each kind as of the others.
+        size_t size = kinds[got * NKINDS / bytes];
+        unsigned char *object = n < MOST ? mheap_malloc(size) : NULL;
+        if (object == NULL) {
+            ck_abort_msg("object %zu is not to be had", n);
+        }
+        memset(object, (int)(n & 0xff), size);
+        objects[n % MOST] = object;
+        got += size;
+    }
+    return n;
+}
+
+START_TEST(the_granule_of_the_build_is_that_of_its_row) {
+    ck_assert_uint_eq(mh_layout_own()->arena_shift, MH_ARENA_SHIFT);
+    ck_assert_uint_eq(mh_layout_own()->pointer_bits, sizeof(void *) * 8);
+}
+END_TEST
+
+// Frees all objects; says how many still held their number.
+static size_t empty(size_t n) {
+    size_t good = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        good += objects[i][0] == (i & 0xff);
+        mheap_free(objects[i]);
+    }
+    return good;
+}
+
+static bool lies_where_the_row_says(const struct mh_layout *row, uintptr_t at) {
+    struct mh_arena *arena = mh_arena_of(at);
+    uint64_t number = mh_layout_arena_index(row, at);
+
+    return mh_layout_addressable(row, at, (uint64_t)at + 1) && arena != NULL &&
+           arena->base == mh_layout_arena_base(row, number);
+}
+
+START_TEST(every_object_lies_where_the_row_has_numbers) {
+    size_t n = fill(8 * MIB);
+
+    for (size_t i = 0; i < n; i++) {
+        if (!lies_where_the_row_says(mh_layout_own(), (uintptr_t)objects[i])) {
+            ck_abort_msg("object at %p", (void *)objects[i]);
+        }
+    }
+    ck_assert_uint_eq(empty(n), n);
+}
+END_TEST
+
+// ulimit -v of 32 MiB. Of the real system only natively: emulators do not hold
+// a program to its limit.
+static void leave_little_space(void) {
+    size_t limit = 32 * MIB;
+#if MH_TEST_SIM
+    mh_sim_limit_space(limit);
+#else
+    struct rlimit little = {limit, limit};
+    ck_assert_int_eq(setrlimit(RLIMIT_AS, &little), 0);
+#endif
+}
+
+START_TEST(a_heap_starts_and_serves_8_mb_in_32_mib_of_addresses) {
+    leave_little_space();
+    size_t n = fill(8 * MIB);
+
+    ck_assert_uint_eq(empty(n), n);
+    // What cannot be had is refused, and the heap is whole.
+    ck_assert_ptr_null(mheap_malloc(64 * MIB));
+    n = fill(4 * MIB);
+    ck_assert_uint_eq(empty(n), n);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("os_layout");
+    TCase *tests = tcase_create("own row");
+
+    tcase_add_test(tests, the_granule_of_the_build_is_that_of_its_row);
+    tcase_add_test(tests, every_object_lies_where_the_row_has_numbers);
+#if MH_TEST_SIM
+    tcase_add_test(tests, a_heap_starts_and_serves_8_mb_in_32_mib_of_addresses);
+#else
+    MH_ADD_NATIVE_TEST(tests,
+                       a_heap_starts_and_serves_8_mb_in_32_mib_of_addresses);
+#endif
+    suite_add_tcase(suite, tests);
+    return mh_test_main(suite);
+}
