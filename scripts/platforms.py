@@ -169,7 +169,7 @@ FAILURE = re.compile(r"^\S+:\d+:[FE]:[^:]*:([a-z0-9_]+):", re.MULTILINE)
 def read_log(text):
     """(checks passed, names of failures) of what ctest wrote down."""
     passed, failures = 0, []
-    for part in re.split(r"\n\d+/\d+ Test(?:ing)?: ", text)[1:]:
+    for part in re.split(r"\n\d+/\d+ Testing: ", text)[1:]:
         program = part.split("\n", 1)[0].strip()
         for checks, failed, errors in SUMMARY.findall(part):
             passed += int(checks) - int(failed) - int(errors)
