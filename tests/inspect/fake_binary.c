@@ -102,3 +102,24 @@ void fake_binary_add(struct fake_heap *heap) {
     }
     put_notes(heap);
 }
+
+static void put_text(struct fake_heap *heap, size_t offset, const char *text,
+                     size_t size) {
+    memcpy(fake_target_at(&heap->target, BINARY + offset), text, size);
+}
+
+void fake_binary_add_pe(struct fake_heap *heap) {
+    map_binary(heap);
+    put_text(heap, 0, "MZ", 2);
+    fake_binary_put(heap, 0x3c, 4, PE_HEADER);
+    put_text(heap, PE_HEADER, "PE\0", 4);
+    fake_binary_put(heap, PE_HEADER + 6, 2, 2);
+    fake_binary_put(heap, PE_HEADER + 20, 2, PE_OPTIONAL);
+    put_text(heap, PE_SECTIONS, ".text\0\0", 8);
+    fake_binary_put(heap, PE_SECTIONS + 12, 4, 0x1000);
+    put_text(heap, PE_OURS, ".mheap\0", 8);
+    fake_binary_put(heap, PE_OURS + 12, 4, NOTES);
+    put_text(heap, NOTES, "mheap\0\0", 8);
+    fake_binary_put(heap, NOTES + 8, 4, 1);
+    fake_binary_put(heap, NOTES + 12, 4, FAKE_ROOT - BINARY);
+}

@@ -18,10 +18,17 @@ enum {
     NOTES = 0x800, // offset of the notes in the file
     OTHER_NOTE = 12 + 4 + 16,
     OUR_NOTE = 12 + 8 + 8,
+
+    PE_HEADER = 0x80, // offset of the signature in a file of Windows
+    PE_OPTIONAL = 0xf0,
+    PE_SECTIONS = PE_HEADER + 24 + PE_OPTIONAL, // two; ours is the second
+    PE_OURS = PE_SECTIONS + 40,
 };
 
-// fake_binary_add maps the file into a heap that fake_heap_make made.
+// fake_binary_add maps the file into a heap that fake_heap_make made, and
+// fake_binary_add_pe one of Windows, with a section at NOTES instead of a note.
 void fake_binary_add(struct fake_heap *heap);
+void fake_binary_add_pe(struct fake_heap *heap);
 
 // fake_binary_put writes width bytes at offset of the file, in its byte order.
 void fake_binary_put(struct fake_heap *heap, size_t offset, size_t width,

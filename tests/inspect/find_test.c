@@ -124,6 +124,60 @@ START_TEST(a_segment_of_notes_that_is_too_long_or_elsewhere_is_passed_over) {
 }
 END_TEST
 
+// Files of Windows --------------------------------------------------------
+
+static void make_pe(int form) {
+    fake_heap_make(&heap, false, form % 2 != 0 ? 4 : 8);
+    fake_binary_add_pe(&heap);
+}
+
+static void set_up_pe(void) {
+    make_pe(0);
+}
+
+START_TEST(the_section_leads_to_the_root_in_every_word_size) {
+    tear_down();
+    make_pe(_i);
+    ck_assert_int_eq(find(), MH_VIEW_OK);
+    ck_assert_uint_eq(nroots, 1);
+    ck_assert_uint_eq(roots[0].address, FAKE_ROOT);
+    ck_assert(roots[0].by_note);
+}
+END_TEST
+
+START_TEST(a_section_of_another_name_content_or_version_is_not_ours) {
+    static const struct {
+        size_t offset;
+        uint64_t value;
+    } changes[] = {{PE_OURS + 1, 'M'}, {PE_OURS + 6, '2'}, {NOTES, 'M'},
+                   {NOTES + 8, 2},     {PE_HEADER, 'L'},   {0, 'Z'},
+                   {PE_HEADER + 6, 1}};
+
+    put(changes[_i].offset, 1, changes[_i].value);
+    ck_assert_int_eq(find(), MH_VIEW_NONE);
+    ck_assert_uint_eq(nroots, 0);
+}
+END_TEST
+
+START_TEST(a_header_or_a_section_outside_the_file_is_passed_over) {
+    static const uint32_t places[] = {UINT32_MAX, UINT32_MAX - 24,
+                                      BINARY_BYTES - 23, INT32_MAX};
+
+    put(PE_OURS + 12, 4, places[_i]);
+    ck_assert_int_eq(find(), MH_VIEW_NONE);
+    put(0x3c, 4, places[_i]);
+    ck_assert_int_eq(find(), MH_VIEW_NONE);
+}
+END_TEST
+
+START_TEST(a_table_of_more_sections_than_there_are_ends_with_the_header) {
+    put(PE_HEADER + 6, 2, UINT16_MAX);
+    ck_assert_int_eq(find(), MH_VIEW_OK);
+    put(PE_HEADER + 20, 2, UINT16_MAX); // the table lies elsewhere
+    ck_assert_int_eq(find(), MH_VIEW_NONE);
+}
+END_TEST
+
 static uint64_t state = 2463534242u;
 
 static uint32_t random_number(void) {
@@ -137,14 +191,14 @@ START_TEST(a_file_with_changed_bytes_is_found_or_not_but_harms_nobody) {
     static const unsigned char nasty[] = {0, 1, 0x7f, 0x80, 0xff};
     size_t found = 0, lost = 0;
 
-    for (int round = 0; round < 3000; round++) {
+    for (int round = 0; round < 6000; round++) {
         tear_down();
-        make(round % 4);
+        (round % 8 < 4 ? make : make_pe)(round % 4);
         size_t changes = 1 + random_number() % 6;
         for (size_t i = 0; i < changes; i++) {
             // The headers, or the notes.
-            size_t at = random_number() % 256;
-            at = at < 192 ? at : NOTES + at - 192;
+            size_t at = random_number() % 512;
+            at = at < 448 ? at : NOTES + at - 448;
             *fake_target_at(&heap.target, BINARY + at) =
                 nasty[random_number() % sizeof(nasty)];
         }
@@ -172,6 +226,17 @@ static Suite *find_suite(void) {
     tcase_add_test(notes, a_note_that_leads_nowhere_is_no_root);
     tcase_add_test(notes, a_root_of_another_major_is_listed_as_newer);
     suite_add_tcase(suite, notes);
+    TCase *pe = tcase_create("windows");
+    tcase_add_checked_fixture(pe, set_up_pe, tear_down);
+    tcase_add_loop_test(pe, the_section_leads_to_the_root_in_every_word_size, 0,
+                        2);
+    tcase_add_loop_test(
+        pe, a_section_of_another_name_content_or_version_is_not_ours, 0, 7);
+    tcase_add_loop_test(
+        pe, a_header_or_a_section_outside_the_file_is_passed_over, 0, 4);
+    tcase_add_test(
+        pe, a_table_of_more_sections_than_there_are_ends_with_the_header);
+    suite_add_tcase(suite, pe);
     tcase_add_checked_fixture(lies, set_up, tear_down);
     tcase_set_timeout(lies, 60);
     tcase_add_test(lies, a_note_longer_than_its_segment_ends_the_search);
