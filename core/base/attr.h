@@ -27,6 +27,13 @@
 #    define MH_PREFETCH_WRITE(address) __builtin_prefetch((address), 1)
 #endif
 
+// Not for other link units. What is no ELF has no such names to begin with.
+#if defined(__ELF__)
+#    define MH_HIDDEN __attribute__((visibility("hidden")))
+#else
+#    define MH_HIDDEN
+#endif
+
 // A variable of each thread, reached without a call and without allocating.
 #define MH_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
 
