@@ -61,6 +61,7 @@
     S(account) N(account, reserved) N(account, prepared) N(account, ready)   \
     O(account, reserved_peak) O(account, calls) O(account, failures)         \
     S(arena_map) O(arena_map, count) O(arena_map, table)                     \
+    O(arena_map, parts) O(arena_map, part_shift)                             \
     S(window) N(window, base) N(window, bytes) A(window, page_words)         \
     A(window, pairs)                                                         \
     S(window_array) N(window_array, base) N(window_array, ready)             \

@@ -137,6 +137,32 @@ static void add_list(struct mh_reader *reader, uint64_t address,
     walk_pieces(reader, record, what);
 }
 
+// The table of an arena map: whole, or in parts that are Ready one by one.
+// False when it does not lie where it should.
+static bool add_map_table(struct mh_reader *reader, const void *record,
+                          uint64_t table, uint64_t bytes) {
+    const struct mh_schema *schema = &reader->root.schema;
+    uint64_t parts = mh_reader_get(reader, MH_F_arena_map_parts, record);
+    uint64_t shift = mh_reader_get(reader, MH_F_arena_map_part_shift, record);
+    uint64_t pointer = reader->root.is.pointer_bytes;
+
+    if (!mh_schema_has(schema, MH_F_arena_map_part_shift) || shift > 40 ||
+        pointer << shift >= bytes) {
+        return add_metadata(reader, table, bytes, "arena map");
+    }
+    uint64_t part = pointer << shift;
+    if (bytes / part > 64 || bytes % part != 0) {
+        return false;
+    }
+    for (uint64_t i = 0; i < bytes / part; i++) {
+        if (!add_piece(reader, table + i * part, part, "arena map",
+                       (parts >> i & 1) == 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void add_arena_map(struct mh_reader *reader) {
     const struct mh_schema *schema = &reader->root.schema;
     unsigned char record[256];
@@ -153,8 +179,8 @@ static void add_arena_map(struct mh_reader *reader) {
         return; // nothing was ever allocated
     }
     if (count > UINT64_C(1) << 40 ||
-        !add_metadata(reader, table, count * reader->root.is.pointer_bytes,
-                      "arena map")) {
+        !add_map_table(reader, record, table,
+                       count * reader->root.is.pointer_bytes)) {
         mh_reader_find(reader, "MH0307", table,
                        "an arena map of %" PRIu64 " entries", count);
     }

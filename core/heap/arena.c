@@ -72,8 +72,12 @@ static enum mh_status init_locked(void) {
     keep_addresses_locked(first, size);
     uintptr_t full = (uintptr_t)layout->l2_entries << layout->l1_bits;
     uintptr_t few = full < FEW_ARENAS ? full : FEW_ARENAS;
-    enum mh_status status =
-        mh_arena_map_init((uintptr_t)layout->base, full, first, few);
+    const struct mh_arena_map_plan plan = {.base = (uintptr_t)layout->base,
+                                           .full = full,
+                                           .part_bits = layout->l1_bits,
+                                           .near = first,
+                                           .few = few};
+    enum mh_status status = mh_arena_map_init(&plan);
     if (status != MH_OK) {
         return status;
     }
@@ -140,7 +144,7 @@ static enum mh_status make_arena_locked(uintptr_t base) {
     if (mh_arena_of(base) != NULL) {
         return MH_OK;
     }
-    if (grow_table_locked() != MH_OK) {
+    if (grow_table_locked() != MH_OK || mh_arena_map_grow(base) != MH_OK) {
         return MH_NO_MEMORY;
     }
     struct mh_arena *arena = new_record_locked(base);

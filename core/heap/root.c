@@ -199,6 +199,8 @@ static const struct mheap_inspect_field layout[] = {
     FIELD("arena_map", struct mh_arena_map, bias),
     FIELD("arena_map", struct mh_arena_map, count),
     FIELD("arena_map", struct mh_arena_map, table),
+    FIELD("arena_map", struct mh_arena_map, parts),
+    FIELD("arena_map", struct mh_arena_map, part_shift),
 
     WHOLE("window", struct mh_window_memory),
     FIELD("window", struct mh_window_memory, base),

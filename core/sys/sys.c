@@ -217,6 +217,15 @@ enum mh_status mh_sys_used_anyway(void *base, size_t size, size_t prepared,
     return used(base, size, prepared, purpose, CLAIM_ANYWAY);
 }
 
+enum mh_status mh_sys_used_sparse(void *base, size_t size,
+                                  enum mh_purpose purpose) {
+    enum mh_status status = used(base, size, size, purpose, CLAIM_NOTHING);
+    if (status == MH_OK) {
+        MH_ADD_RELAXED(&mh_limits.sparse, size);
+    }
+    return status;
+}
+
 enum mh_status mh_sys_unused(void *base, size_t size, enum mh_purpose purpose) {
     begin(MH_OP_unused, base, size);
     if (SHADOWED) {

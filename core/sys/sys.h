@@ -107,6 +107,12 @@ MH_NODISCARD enum mh_status mh_sys_used_anyway(void *base, size_t size,
                                                size_t prepared,
                                                enum mh_purpose purpose);
 
+// mh_sys_used_sparse: the same for part of a table of which next to nothing
+// will be touched, all of it Prepared, that is never given back. Limits do not
+// count it.
+MH_NODISCARD enum mh_status mh_sys_used_sparse(void *base, size_t size,
+                                               enum mh_purpose purpose);
+
 // mh_sys_unused: Ready -> Prepared; the contents are forfeit. On failure the
 // range stays Ready, its contents undefined.
 MH_NODISCARD enum mh_status mh_sys_unused(void *base, size_t size,

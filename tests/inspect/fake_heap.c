@@ -462,6 +462,13 @@ static void put_lists(struct fake_heap *heap) {
     fake_heap_put(heap, FAKE_ROOT + MAP, "arena_map.count", 0, 64);
     fake_heap_put(heap, FAKE_ROOT + MAP, "arena_map.table", 0,
                   FAKE_META + MAP_TABLE);
+    fake_heap_put(heap, FAKE_ROOT + MAP, "arena_map.parts", 0, 1);
+    fake_heap_put(heap, FAKE_ROOT + MAP, "arena_map.part_shift", 0, 31);
+}
+
+void fake_heap_put_map(struct fake_heap *heap, const char *field,
+                       uint64_t value) {
+    fake_heap_put(heap, FAKE_ROOT + MAP, field, 0, value);
 }
 
 void fake_heap_make(struct fake_heap *heap, bool big_endian,

@@ -54,6 +54,10 @@ void fake_heap_put(struct fake_heap *heap, uint64_t address, const char *field,
 uint64_t fake_heap_get(struct fake_heap *heap, uint64_t address,
                        const char *field, size_t i);
 
+// fake_heap_put_map writes a field of the arena map.
+void fake_heap_put_map(struct fake_heap *heap, const char *field,
+                       uint64_t value);
+
 // fake_heap_put_pointer writes pointer i of a table.
 void fake_heap_put_pointer(struct fake_heap *heap, uint64_t table, size_t i,
                            uint64_t value);

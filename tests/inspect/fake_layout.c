@@ -107,6 +107,8 @@ const struct fake_spec fake_specs[] = {
     {"account.ready", 8, 1, NULL},
     {"arena_map.count", POINTER, 1, NULL},
     {"arena_map.table", POINTER, 1, NULL},
+    {"arena_map.parts", 8, 1, NULL},
+    {"arena_map.part_shift", 4, 1, NULL},
     {"limits.refusals", 8, 1, NULL},
     {"limits.counted", 8, 1, NULL},
     {"limits.hard", 8, 1, NULL},

@@ -9,6 +9,8 @@
 #include "mheap/inspect.h"
 #include "tests/inspect/fake_heap.h"
 
+#define MAP_IN_PARTS UINT64_C(0x40000000)
+
 static struct fake_heap heap;
 static struct mh_view *view;
 
@@ -296,6 +298,42 @@ START_TEST(an_address_is_located) {
 }
 END_TEST
 
+// Four parts of a page each, somewhere else.
+static void put_map_in_parts(void) {
+    fake_target_map(&heap.target, MAP_IN_PARTS, 0x4000);
+    fake_heap_put_map(&heap, "arena_map.table", MAP_IN_PARTS);
+    fake_heap_put_map(&heap, "arena_map.count", 0x4000 / heap.pointer_bytes);
+    fake_heap_put_map(&heap, "arena_map.part_shift",
+                      heap.pointer_bytes == 8 ? 9 : 10);
+    fake_heap_put_map(&heap, "arena_map.parts", 5);
+}
+
+START_TEST(an_arena_map_in_parts_has_those_that_are_there) {
+    struct mh_view_place place;
+
+    set_up_form(_i);
+    put_map_in_parts();
+    read_view();
+    ck_assert_uint_eq(view->findings_total, 0);
+    for (uint64_t i = 0; i < 4; i++) {
+        mh_view_locate(view, MAP_IN_PARTS + i * 0x1000, &place);
+        ck_assert_str_eq(place.metadata->what, "arena map");
+        ck_assert_int_eq(place.metadata->reserved, i % 2 != 0);
+        ck_assert_uint_eq(place.metadata->bytes, 0x1000);
+    }
+}
+END_TEST
+
+START_TEST(parts_that_do_not_make_up_the_map_are_a_finding) {
+    set_up_form(0);
+    put_map_in_parts();
+    fake_heap_put_map(&heap, "arena_map.count", 0x4000 / 8 - 1);
+    read_view();
+    ck_assert_uint_eq(view->findings_total, 1);
+    ck_assert_str_eq(view->findings[0].code, "MH0307");
+}
+END_TEST
+
 // ---- memory that is not there -----------------------------------------------
 
 START_TEST(pages_that_nothing_backs_are_never_read) {
@@ -510,6 +548,9 @@ static Suite *view_suite(void) {
     tcase_add_test(still, every_slot_is_in_exactly_one_state);
     tcase_add_test(still, used_slots_are_walked_in_order);
     tcase_add_test(still, an_address_is_located);
+    tcase_add_loop_test(still, an_arena_map_in_parts_has_those_that_are_there,
+                        0, 4);
+    tcase_add_test(still, parts_that_do_not_make_up_the_map_are_a_finding);
     suite_add_tcase(suite, still);
     tcase_add_checked_fixture(absent, set_up, tear_down);
     tcase_add_test(absent, pages_that_nothing_backs_are_never_read);
