@@ -99,7 +99,7 @@ static void print_figures(struct hc_table *table,
     hc_table_size(table, figures[RESIDENT]);
 }
 
-static void json_figures(struct json_object *object,
+static void json_figures(struct hc_json *object,
                          const uint64_t figures[HC_SUMS]) {
     hc_json_number(object, "bytes", figures[SIZE]);
     hc_json_number(object, "in_spans_bytes", figures[IN_SPANS]);
@@ -125,7 +125,7 @@ static void print(const struct hc_context *ctx, struct hc_table *table,
     print_figures(table, figures);
 }
 
-static void json(const struct hc_context *ctx, struct json_object *object,
+static void json(const struct hc_context *ctx, struct hc_json *object,
                  const void *row) {
     const struct mh_view_arena *arena = row;
     uint64_t figures[HC_SUMS];
@@ -159,7 +159,7 @@ static void print_sums(struct hc_table *table, const struct hc_sums *sums,
     print_figures(table, sums->of);
 }
 
-static void json_sums(struct json_object *object, const struct hc_sums *sums) {
+static void json_sums(struct hc_json *object, const struct hc_sums *sums) {
     json_figures(object, sums->of);
 }
 

@@ -60,7 +60,7 @@ static int run_help(struct hc_context *ctx) {
 
 static int run_version(struct hc_context *ctx) {
     if (hc_is_json(ctx)) {
-        struct json_object *data = json_object_new_object();
+        struct hc_json *data = hc_json_new_object();
         hc_json_text(data, "version", MHEAP_VERSION_STRING);
         hc_json_number(data, "format_major", MHEAP_INSPECT_MAJOR);
         hc_json_number(data, "format_minor", MHEAP_INSPECT_MINOR);

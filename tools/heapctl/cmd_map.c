@@ -138,7 +138,7 @@ static void draw_piece(struct picture *picture, const struct hc_piece *piece) {
 }
 
 static void json_piece(struct picture *picture, const struct hc_piece *piece) {
-    struct json_object *object = json_object_new_object();
+    struct hc_json *object = hc_json_new_object();
 
     hc_json_address(object, "address", piece->base);
     hc_json_number(object, "cells", piece->ncells);
@@ -297,7 +297,7 @@ static void show_extents(struct picture *picture, struct window window) {
 
 static void print_json(struct picture *picture, struct window window) {
     struct hc_context *ctx = picture->ctx;
-    struct json_object *sums = json_object_new_object();
+    struct hc_json *sums = hc_json_new_object();
 
     hc_json_begin(ctx, "map");
     (void)fprintf(ctx->out, "{\"cell_bytes\":%" PRIu64 ",\n\"rows\":[",

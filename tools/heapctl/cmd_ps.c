@@ -76,7 +76,7 @@ static void print(const struct hc_context *ctx, struct hc_table *table,
     hc_table_text(table, hc_plain(name, sizeof(name), process->process.name));
 }
 
-static void json(const struct hc_context *ctx, struct json_object *object,
+static void json(const struct hc_context *ctx, struct hc_json *object,
                  const void *row) {
     const struct hc_process *process = row;
 
@@ -113,7 +113,7 @@ static void print_sums(struct hc_table *table, const struct hc_sums *sums,
     hc_table_size(table, sums->of[RESIDENT]);
 }
 
-static void json_sums(struct json_object *object, const struct hc_sums *sums) {
+static void json_sums(struct hc_json *object, const struct hc_sums *sums) {
     hc_json_number(object, "heaps", sums->of[HEAPS]);
     hc_json_number(object, "in_use_bytes", sums->of[IN_USE]);
     hc_json_number(object, "in_use_objects", sums->of[OBJECTS]);

@@ -120,7 +120,7 @@ static void print(const struct hc_context *ctx, struct hc_table *table,
     hc_table_size(table, span->resident);
 }
 
-static void json(const struct hc_context *ctx, struct json_object *object,
+static void json(const struct hc_context *ctx, struct hc_json *object,
                  const void *row) {
     const struct mh_view_span *span = row;
 
@@ -179,7 +179,7 @@ static void print_sums(struct hc_table *table, const struct hc_sums *sums,
     hc_table_size(table, sums->of[RESIDENT]);
 }
 
-static void json_sums(struct json_object *object, const struct hc_sums *sums) {
+static void json_sums(struct hc_json *object, const struct hc_sums *sums) {
     hc_json_number(object, "bytes", sums->of[BYTES]);
     hc_json_number(object, "slots", sums->of[SLOTS]);
     hc_json_number(object, "used", sums->of[USED]);

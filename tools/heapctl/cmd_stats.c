@@ -326,7 +326,7 @@ static void print_hint(struct hc_context *ctx, const struct mh_ledger *l) {
         ctx->target_word != NULL ? ctx->target_word : "TARGET", worst);
 }
 
-static void json_account(struct json_object *data, const struct mh_ledger *l) {
+static void json_account(struct hc_json *data, const struct mh_ledger *l) {
     hc_json_number(data, "live_bytes", l->live);
     hc_json_number(data, "live_objects", l->live_objects);
     hc_json_number(data, "large_bytes", l->large_bytes);
@@ -353,7 +353,7 @@ static void json_account(struct json_object *data, const struct mh_ledger *l) {
 }
 
 // Only what was measured: without residency these lines do not exist.
-static void json_resident(struct json_object *data, const struct mh_ledger *l) {
+static void json_resident(struct hc_json *data, const struct mh_ledger *l) {
     hc_json_number(data, "untouched_bytes", l->untouched);
     hc_json_number(data, "counted_resident_bytes", l->sum - l->untouched);
     hc_json_number(data, "resident_bytes", l->resident);
@@ -363,12 +363,12 @@ static void json_resident(struct json_object *data, const struct mh_ledger *l) {
     hc_json_signed(data, "rest_of_process_bytes", l->rest);
 }
 
-static struct json_object *json_heaps(const struct mh_view *view) {
-    struct json_object *rows = json_object_new_array();
+static struct hc_json *json_heaps(const struct mh_view *view) {
+    struct hc_json *rows = hc_json_new_array();
 
     for (size_t i = 0; i < view->nheaps; i++) {
         const struct mh_view_heap *heap = &view->heaps[i];
-        struct json_object *row = json_object_new_object();
+        struct hc_json *row = hc_json_new_object();
         if (heap->state == MH_VIEW_HEAP_LIVE) {
             hc_json_number(row, "id", heap->id);
             hc_json_text(row, "name", heap->name);
@@ -381,20 +381,20 @@ static struct json_object *json_heaps(const struct mh_view *view) {
             hc_json_number(row, "spans_made", heap->spans_made);
             hc_json_number(row, "spans_freed", heap->spans_freed);
             hc_json_number(row, "released_bytes_ever", heap->released_bytes);
-            (void)json_object_array_add(rows, row);
+            hc_json_append(rows, row);
         } else {
-            (void)json_object_put(row);
+            hc_json_free(row);
         }
     }
     return rows;
 }
 
-static struct json_object *json_books(const struct mh_view *view) {
-    struct json_object *rows = json_object_new_array();
+static struct hc_json *json_books(const struct mh_view *view) {
+    struct hc_json *rows = hc_json_new_array();
 
     for (size_t i = 0; i < view->nbooks; i++) {
         const struct mh_view_book *book = &view->books[i];
-        struct json_object *row = json_object_new_object();
+        struct hc_json *row = hc_json_new_object();
         hc_json_text(row, "purpose", book->name);
         hc_json_number(row, "reserved_bytes", book->reserved);
         hc_json_number(row, "prepared_bytes", book->prepared);
@@ -402,14 +402,14 @@ static struct json_object *json_books(const struct mh_view *view) {
         hc_json_number(row, "reserved_peak_bytes", book->reserved_peak);
         hc_json_number(row, "os_calls", book->calls);
         hc_json_number(row, "os_failures", book->failures);
-        (void)json_object_array_add(rows, row);
+        hc_json_append(rows, row);
     }
     return rows;
 }
 
 // A limit that there is not has no member.
-static struct json_object *json_limits(const struct mh_view_limits *limits) {
-    struct json_object *data = json_object_new_object();
+static struct hc_json *json_limits(const struct mh_view_limits *limits) {
+    struct hc_json *data = hc_json_new_object();
 
     hc_json_number(data, "counted_bytes", limits->counted);
     hc_json_number(data, "refusals", limits->refusals);
@@ -424,8 +424,8 @@ static struct json_object *json_limits(const struct mh_view_limits *limits) {
     return data;
 }
 
-static struct json_object *json_locks(const struct mh_view_locks *locks) {
-    struct json_object *row = json_object_new_object();
+static struct hc_json *json_locks(const struct mh_view_locks *locks) {
+    struct hc_json *row = hc_json_new_object();
 
     hc_json_number(row, "heap", locks->heap);
     hc_json_number(row, "central", locks->central);
@@ -438,22 +438,20 @@ static struct json_object *json_locks(const struct mh_view_locks *locks) {
 }
 
 static void print_json(struct hc_context *ctx, const struct mh_ledger *ledger) {
-    struct json_object *data = json_object_new_object();
+    struct hc_json *data = hc_json_new_object();
 
     json_account(data, ledger);
     if (ctx->view->has_residency) {
         json_resident(data, ledger);
     }
     hc_json_number(data, "caches", caches_in_use(ctx->view));
-    (void)json_object_object_add(data, "heaps", json_heaps(ctx->view));
-    (void)json_object_object_add(data, "books", json_books(ctx->view));
+    hc_json_add(data, "heaps", json_heaps(ctx->view));
+    hc_json_add(data, "books", json_books(ctx->view));
     if (ctx->view->limits.known) {
-        (void)json_object_object_add(data, "limits",
-                                     json_limits(&ctx->view->limits));
+        hc_json_add(data, "limits", json_limits(&ctx->view->limits));
     }
     if (ctx->view->has_locks) {
-        (void)json_object_object_add(data, "locks",
-                                     json_locks(&ctx->view->locks));
+        hc_json_add(data, "locks", json_locks(&ctx->view->locks));
     }
     hc_json_document(ctx, "stats", data);
 }

@@ -253,7 +253,7 @@ static void explain(struct asker *asker, const struct mh_view_place *place,
 static void print_json(struct asker *asker, const struct mh_view_place *place,
                        uint64_t address, const struct prose *prose) {
     FILE *out = asker->ctx->out;
-    struct json_object *object = json_object_new_object();
+    struct hc_json *object = hc_json_new_object();
     const struct mh_view_span *span = place->span;
 
     hc_json_address(object, "address", address);

@@ -2,24 +2,23 @@
 
 #include "tools/heapctl/json_out.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "tools/heapctl/plain.h"
 #include "tools/heapctl/units.h"
 
-#define JSON_FLAGS (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
-
 // A NULL value would be printed as null, which would say more than that memory
 // ran out; hc_json_print notices an object that could not be made at all.
-static void put(struct json_object *object, const char *key,
-                struct json_object *value) {
+static void put(struct hc_json *object, const char *key,
+                struct hc_json *value) {
     if (value != NULL) {
-        (void)json_object_object_add(object, key, value);
+        hc_json_add(object, key, value);
     }
 }
 
 // A process may call itself anything; JSON may hold UTF-8 only.
-static struct json_object *clean_text(const char *text) {
+static struct hc_json *clean_text(const char *text) {
     char clean[1024];
     size_t n = 0;
 
@@ -34,51 +33,54 @@ static struct json_object *clean_text(const char *text) {
         }
     }
     clean[n] = '\0';
-    return json_object_new_string(clean);
+    return hc_json_new_string(clean);
 }
 
-void hc_json_text(struct json_object *object, const char *key,
-                  const char *text) {
+void hc_json_text(struct hc_json *object, const char *key, const char *text) {
     if (text != NULL) {
         put(object, key, clean_text(text));
     }
 }
 
-void hc_json_number(struct json_object *object, const char *key,
-                    uint64_t number) {
-    put(object, key, json_object_new_uint64(number));
+void hc_json_number(struct hc_json *object, const char *key, uint64_t number) {
+    char text[32];
+
+    (void)snprintf(text, sizeof(text), "%" PRIu64, number);
+    put(object, key, hc_json_new_word(text));
 }
 
-void hc_json_signed(struct json_object *object, const char *key,
-                    int64_t number) {
-    put(object, key, json_object_new_int64(number));
+void hc_json_signed(struct hc_json *object, const char *key, int64_t number) {
+    char text[32];
+
+    (void)snprintf(text, sizeof(text), "%" PRId64, number);
+    put(object, key, hc_json_new_word(text));
 }
 
-void hc_json_address(struct json_object *object, const char *key,
+void hc_json_address(struct hc_json *object, const char *key,
                      uint64_t address) {
     char text[HC_UNIT_TEXT];
 
-    put(object, key, json_object_new_string(hc_format_address(text, address)));
+    put(object, key, hc_json_new_string(hc_format_address(text, address)));
 }
 
-void hc_json_bool(struct json_object *object, const char *key, bool value) {
-    put(object, key, json_object_new_boolean(value));
+void hc_json_bool(struct hc_json *object, const char *key, bool value) {
+    put(object, key, hc_json_new_word(value ? "true" : "false"));
 }
 
-void hc_json_share(struct json_object *object, const char *key, uint64_t part,
+void hc_json_share(struct hc_json *object, const char *key, uint64_t part,
                    uint64_t whole) {
     char text[HC_UNIT_TEXT];
 
     if (whole != 0) {
         double share = (double)part / (double)whole;
         (void)snprintf(text, sizeof(text), "%.4f", share);
-        put(object, key, json_object_new_double_s(share, text));
+        put(object, key, hc_json_new_word(text));
     }
 }
 
-struct json_object *hc_json_target(const struct hc_context *ctx) {
+struct hc_json *hc_json_target(const struct hc_context *ctx) {
     const struct mh_view *view = ctx->view;
-    struct json_object *target = json_object_new_object();
+    struct hc_json *target = hc_json_new_object();
     char format[HC_UNIT_TEXT];
 
     hc_json_number(target, "pid", ctx->process.pid);
@@ -95,22 +97,22 @@ struct json_object *hc_json_target(const struct hc_context *ctx) {
     return target;
 }
 
-static struct json_object *json_findings(const struct mh_view *view) {
-    struct json_object *list = json_object_new_array();
+static struct hc_json *json_findings(const struct mh_view *view) {
+    struct hc_json *list = hc_json_new_array();
 
     for (size_t i = 0; i < view->nfindings; i++) {
-        struct json_object *finding = json_object_new_object();
+        struct hc_json *finding = hc_json_new_object();
         hc_json_text(finding, "code", view->findings[i].code);
         hc_json_address(finding, "address", view->findings[i].address);
         hc_json_text(finding, "text", view->findings[i].text);
-        (void)json_object_array_add(list, finding);
+        hc_json_append(list, finding);
     }
     return list;
 }
 
-struct json_object *hc_json_consistency(const struct hc_context *ctx) {
+struct hc_json *hc_json_consistency(const struct hc_context *ctx) {
     const struct mh_view *view = ctx->view;
-    struct json_object *object = json_object_new_object();
+    struct hc_json *object = hc_json_new_object();
 
     hc_json_bool(object, "stopped", false);
     hc_json_bool(object, "partial", view->partial);
@@ -126,16 +128,12 @@ struct json_object *hc_json_consistency(const struct hc_context *ctx) {
     return object;
 }
 
-static void print(FILE *out, struct json_object *object) {
-    const char *text = object != NULL
-                           ? json_object_to_json_string_ext(object, JSON_FLAGS)
-                           : NULL;
-
-    (void)fputs(text != NULL ? text : "null", out);
-    (void)json_object_put(object);
+static void print(FILE *out, struct hc_json *object) {
+    (void)fputs(hc_json_string(object), out);
+    hc_json_free(object);
 }
 
-void hc_json_print(FILE *out, struct json_object *object) {
+void hc_json_print(FILE *out, struct hc_json *object) {
     print(out, object);
     (void)fputc('\n', out);
 }
@@ -154,7 +152,7 @@ void hc_json_end(struct hc_context *ctx) {
 }
 
 void hc_json_document(struct hc_context *ctx, const char *kind,
-                      struct json_object *data) {
+                      struct hc_json *data) {
     hc_json_begin(ctx, kind);
     print(ctx->out, data);
     (void)fputc('\n', ctx->out);

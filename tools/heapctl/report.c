@@ -110,7 +110,7 @@ static void print_text(struct hc_context *ctx, FILE *out,
     }
 }
 
-static void json_figures(struct json_object *object,
+static void json_figures(struct hc_json *object,
                          const struct mheap_summary *f) {
     hc_json_number(object, "in_use_bytes", f->in_use_bytes);
     hc_json_number(object, "in_use_objects", f->in_use_objects);
@@ -121,8 +121,7 @@ static void json_figures(struct json_object *object,
     hc_json_number(object, "spans", f->spans);
 }
 
-static void json_record(struct json_object *object,
-                        const struct mheap_summary *f) {
+static void json_record(struct hc_json *object, const struct mheap_summary *f) {
     hc_json_number(object, "reserved_bytes", f->reserved_bytes);
     hc_json_number(object, "prepared_bytes", f->prepared_bytes);
     hc_json_number(object, "ready_bytes", f->ready_bytes);
@@ -132,7 +131,7 @@ static void json_record(struct json_object *object,
     hc_json_number(object, "bad_frees", f->bad_frees);
 }
 
-static void json_reading(struct json_object *object,
+static void json_reading(struct hc_json *object,
                          const struct hc_reading *reading) {
     json_figures(object, &reading->figures);
     hc_json_number(object, "address_space_bytes", reading->space_bytes);
@@ -141,31 +140,29 @@ static void json_reading(struct json_object *object,
     hc_json_number(object, "process_resident_bytes", reading->resident_bytes);
 }
 
-static void json_seconds(struct json_object *object, const char *key,
+static void json_seconds(struct hc_json *object, const char *key,
                          double seconds) {
     char text[HC_UNIT_TEXT];
 
     (void)snprintf(text, sizeof(text), "%.3f", seconds);
-    (void)json_object_object_add(object, key,
-                                 json_object_new_double_s(seconds, text));
+    hc_json_add(object, key, hc_json_new_word(text));
 }
 
 // One document on one line, so that a stream of them can be read line by line.
-static void print_document(FILE *out, const char *kind,
-                           struct json_object *target,
-                           struct json_object *data) {
-    struct json_object *document = json_object_new_object();
+static void print_document(FILE *out, const char *kind, struct hc_json *target,
+                           struct hc_json *data) {
+    struct hc_json *document = hc_json_new_object();
 
     hc_json_text(document, "schema", "heapctl/1");
     hc_json_text(document, "kind", kind);
-    (void)json_object_object_add(document, "target", target);
-    (void)json_object_object_add(document, "consistency", NULL);
-    (void)json_object_object_add(document, "data", data);
+    hc_json_add(document, "target", target);
+    hc_json_add(document, "consistency", NULL);
+    hc_json_add(document, "data", data);
     hc_json_print(out, document);
 }
 
-static struct json_object *json_report(const struct hc_run_report *report) {
-    struct json_object *data = json_object_new_object();
+static struct hc_json *json_report(const struct hc_run_report *report) {
+    struct hc_json *data = hc_json_new_object();
 
     hc_json_text(data, "program", report->program);
     hc_json_number(data, report->end.signalled ? "signal" : "exit_status",
@@ -192,7 +189,7 @@ void hc_run_print_report(struct hc_context *ctx, FILE *out,
         print_text(ctx, out, report);
         return;
     }
-    struct json_object *target = json_object_new_object();
+    struct hc_json *target = hc_json_new_object();
     hc_json_number(target, "pid", report->pid);
     hc_json_text(target, "name", report->program);
     print_document(out, "run", target, json_report(report));
@@ -205,7 +202,7 @@ void hc_run_print_line(struct hc_context *ctx, FILE *out, double seconds,
     bool exact = hc_is_exact(ctx);
 
     if (hc_is_json(ctx)) {
-        struct json_object *data = json_object_new_object();
+        struct hc_json *data = hc_json_new_object();
         json_seconds(data, "seconds", seconds);
         hc_json_bool(data, "seen", reading->seen);
         if (reading->seen) {

@@ -88,14 +88,11 @@ static void show_row(struct show *show, const void *row) {
         hc_table_end(&show->table);
         return;
     }
-    struct json_object *object = json_object_new_object();
+    struct hc_json *object = hc_json_new_object();
     set->json(ctx, object, row);
     (void)fputs(show->shown == 1 ? "\n" : ",\n", ctx->out);
-    (void)fputs(
-        json_object_to_json_string_ext(
-            object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
-        ctx->out);
-    (void)json_object_put(object);
+    (void)fputs(hc_json_string(object), ctx->out);
+    hc_json_free(object);
 }
 
 // The row, counted, if --where lets it through.
@@ -219,7 +216,7 @@ static void end(struct show *show) {
         hc_table_end(&show->table);
         return;
     }
-    struct json_object *sums = json_object_new_object();
+    struct hc_json *sums = hc_json_new_object();
     hc_json_number(sums, "rows", show->sums.rows);
     show->set->json_sums(sums, &show->sums);
     (void)fputs("],\n\"sum\":", ctx->out);

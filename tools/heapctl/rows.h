@@ -12,7 +12,7 @@
 #include "tools/heapctl/heapctl.h"
 #include "tools/heapctl/table.h"
 
-struct json_object;
+struct hc_json;
 
 // What a set adds up over the rows it shows; the set knows what is where.
 enum { HC_SUMS = 12 };
@@ -34,13 +34,13 @@ struct hc_set {
     // The cells of a row, from left to right.
     void (*print)(const struct hc_context *ctx, struct hc_table *table,
                   const void *row);
-    void (*json)(const struct hc_context *ctx, struct json_object *object,
+    void (*json)(const struct hc_context *ctx, struct hc_json *object,
                  const void *row);
     // Takes a row into the sums; prints their line. label is its first cell.
     void (*add)(struct hc_sums *sums, const void *row);
     void (*print_sums)(struct hc_table *table, const struct hc_sums *sums,
                        const char *label);
-    void (*json_sums)(struct json_object *object, const struct hc_sums *sums);
+    void (*json_sums)(struct hc_json *object, const struct hc_sums *sums);
 };
 
 // hc_set_show prints a set as the options of ctx ask. The sums are those of all
