@@ -38,6 +38,11 @@ uint64_t mh_os_now_ns(void);
 // mh_os_thread_id names the calling thread as the system's tools show it.
 uint64_t mh_os_thread_id(void);
 
+// mh_os_thread_words are so many words of the calling thread's own, zero when
+// it starts. For debug builds, which note what a thread does.
+enum { MH_OS_THREAD_WORDS = 16 };
+uint32_t *mh_os_thread_words(void);
+
 // mh_os_on_thread_exit registers, once per process, the function that runs at
 // the end of each thread that armed itself, after the thread's own destructors
 // as far as the system allows. The function gets the armed value.

@@ -20,8 +20,8 @@ enum { FREE, HELD, CONTENDED };
 enum { SPINS = 100 };
 
 #if MH_DEBUG_LEVEL >= 1
-// How many locks of each rank this thread holds: in a fork, all there are.
-static MH_THREAD_LOCAL uint32_t held[MH_NRANKS];
+MH_STATIC_ASSERT((unsigned)MH_NRANKS <= MH_OS_THREAD_WORDS,
+                 "each rank has a word");
 
 static MH_COLD void rank_broken(uint32_t rank, uint32_t above) {
     char buf[96];
@@ -36,6 +36,9 @@ static MH_COLD void rank_broken(uint32_t rank, uint32_t above) {
 
 // lowest is the least rank that must not be held already.
 static void enter(const struct mh_lock *lock, uint32_t lowest) {
+    // How many locks of each rank this thread holds: in a fork, all there are.
+    uint32_t *held = mh_os_thread_words();
+
     MH_CHECK(lock->rank > MH_RANK_NONE && lock->rank < MH_NRANKS);
     for (uint32_t rank = lowest; rank < MH_NRANKS; rank++) {
         if (held[rank] != 0) {
@@ -46,11 +49,15 @@ static void enter(const struct mh_lock *lock, uint32_t lowest) {
 }
 
 static void leave(const struct mh_lock *lock) {
+    uint32_t *held = mh_os_thread_words();
+
     MH_CHECK(held[lock->rank] > 0);
     held[lock->rank]--;
 }
 
 static void forget(const struct mh_lock *lock) {
+    uint32_t *held = mh_os_thread_words();
+
     if (held[lock->rank] > 0) {
         held[lock->rank]--;
     }

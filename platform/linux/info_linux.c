@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/base/bits.h"
+#include "core/base/stir.h"
 #include "platform/linux/linux.h"
 #include "platform/os.h"
 #include "platform/os_info.h"
@@ -143,9 +144,9 @@ void mh_os_entropy(void *buffer, size_t size) {
     if (given != NULL) {
         memcpy(seed, given, sizeof(seed));
     }
-    mh_posix_stir(seed[0] ^ seed[1] ^ mh_posix_clock(CLOCK_MONOTONIC) ^
-                      (uintptr_t)&seed,
-                  buffer, size);
+    mh_stir(seed[0] ^ seed[1] ^ mh_posix_clock(CLOCK_MONOTONIC) ^
+                (uintptr_t)&seed,
+            buffer, size);
 }
 
 // The C library sets environ when it initialises itself. The dynamic loader

@@ -65,6 +65,10 @@ uint64_t mh_os_thread_id(void) {
     return (uint64_t)syscall(SYS_gettid);
 }
 
+uint32_t *mh_os_thread_words(void) {
+    return mh_posix_thread_words();
+}
+
 struct mh_os_err mh_os_on_thread_exit(void (*hook)(void *value)) {
     return mh_posix_on_thread_exit(hook);
 }

@@ -31,6 +31,12 @@
 #    define POSIX_LAST_ROUND PTHREAD_DESTRUCTOR_ITERATIONS
 #endif
 
+static inline uint32_t *mh_posix_thread_words(void) {
+    static MH_THREAD_LOCAL uint32_t words[MH_OS_THREAD_WORDS];
+
+    return words;
+}
+
 static pthread_key_t posix_exit_key;
 static void (*posix_exit_hook)(void *value);
 static MH_THREAD_LOCAL unsigned posix_exit_rounds;

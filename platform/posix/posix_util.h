@@ -120,18 +120,6 @@ static inline struct timespec mh_posix_timespec(uint64_t ns) {
                              .tv_nsec = (long)(ns % 1000000000u)};
 }
 
-// mh_posix_stir fills buffer from a seed by splitmix64's recurrence. Only as
-// hard to predict as the seed: for when the system has no randomness to give.
-static inline void mh_posix_stir(uint64_t seed, unsigned char *buffer,
-                                 size_t size) {
-    for (size_t i = 0; i < size; i++) {
-        seed += UINT64_C(0x9e3779b97f4a7c15);
-        uint64_t mixed = (seed ^ (seed >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-        mixed = (mixed ^ (mixed >> 27)) * UINT64_C(0x94d049bb133111eb);
-        buffer[i] = (unsigned char)(mixed >> 56);
-    }
-}
-
 // mh_posix_abort ends the process by SIGABRT whatever the program did to that
 // signal. A handler of the program's runs first where the caller says that it
 // may: with locks of the heap held, one that allocates would wait for ever.

@@ -7,11 +7,10 @@
 // piece, as a backend for that system has to.
 
 #include <string.h>
-#include <sys/mman.h>
 
 #include "core/base/bits.h"
 #include "platform/os.h"
-#include "platform/posix/posix_util.h"
+#include "platform/sim/sim_host.h"
 #include "platform/sim/sim_state.h"
 
 // Pages that become Prepared get one of three fates in runs of this many.
@@ -75,45 +74,10 @@ static size_t piece(void *base, size_t size) {
     return size;
 }
 
-static void protect(void *base, size_t size, int protection) {
-    if (!mh_os_ok(mh_posix_protect(base, size, protection))) {
-        mh_sim_broken("mprotect", (uintptr_t)base, "the host refused");
+static void protect(void *base, size_t size, bool access) {
+    if (!mh_host_protect(base, size, access)) {
+        mh_sim_broken("protect", (uintptr_t)base, "the host refused");
     }
-}
-
-static void discard(void *base, size_t size) {
-    int saved = errno;
-
-    (void)madvise(base, size, MADV_DONTNEED);
-    errno = saved;
-}
-
-// host_map gets real memory at the hint or, when that is taken or NULL, at a
-// multiple of align anywhere. NULL when the host has none.
-static void *host_map(void *hint, size_t size, int protection, size_t align) {
-    size_t padded = size + align;
-    void *base = NULL;
-
-    if (hint != NULL &&
-        mh_os_ok(mh_posix_map(hint, size, protection, MAP_NORESERVE, &base))) {
-        if (base == hint) {
-            return base;
-        }
-        (void)mh_posix_unmap(base, size);
-    }
-    if (padded < size || !mh_os_ok(mh_posix_map(NULL, padded, protection,
-                                                MAP_NORESERVE, &base))) {
-        return NULL;
-    }
-    char *middle = (char *)mh_align_up((uintptr_t)base, align);
-    size_t head = (size_t)(middle - (char *)base);
-    if (head > 0) {
-        (void)mh_posix_unmap(base, head);
-    }
-    if (align > head) {
-        (void)mh_posix_unmap(middle + size, align - head);
-    }
-    return middle;
 }
 
 static void record_new(void *base, size_t size, enum mh_state state) {
@@ -134,8 +98,7 @@ static struct mh_os_err alloc_locked(size_t size, void **base_out) {
     if (!mh_sim_room_for_commit(size)) {
         return refuse(MH_OP_alloc, traits->out_of_commit);
     }
-    void *base =
-        host_map(NULL, size, PROT_READ | PROT_WRITE, traits->reserve_align);
+    void *base = mh_host_map(NULL, size, true, traits->reserve_align);
     if (base == NULL) {
         return refuse(MH_OP_alloc, traits->out_of_memory);
     }
@@ -162,7 +125,7 @@ static struct mh_os_err reserve_locked(void *hint, size_t size,
     if (!mh_sim_room_for_space(size)) {
         return refuse(MH_OP_reserve, traits->out_of_memory);
     }
-    void *base = host_map(hint, size, PROT_NONE, traits->reserve_align);
+    void *base = mh_host_map(hint, size, false, traits->reserve_align);
     if (base == NULL) {
         return refuse(MH_OP_reserve, traits->out_of_memory);
     }
@@ -174,7 +137,7 @@ static struct mh_os_err reserve_locked(void *hint, size_t size,
 
 static struct mh_os_err map_piece(void *base, size_t size) {
     if (!mh_sim_traits_now()->prepared_traps) {
-        protect(base, size, PROT_READ | PROT_WRITE);
+        protect(base, size, true);
     }
     mh_sim_set(base, size, MH_PREPARED, 0);
     return fine;
@@ -193,12 +156,12 @@ static void clear_junk(void *base, size_t size) {
         if (is_junk && junk == 0) {
             junk = at;
         } else if (!is_junk && junk != 0) {
-            discard((void *)junk, at - junk);
+            mh_host_discard((void *)junk, at - junk);
             junk = 0;
         }
     }
     if (junk != 0) {
-        discard((void *)junk, limit - junk);
+        mh_host_discard((void *)junk, limit - junk);
     }
 }
 
@@ -208,7 +171,7 @@ static struct mh_os_err used_piece(void *base, size_t size) {
     if (!mh_sim_room_for_commit(mh_sim_count(base, size, MH_PREPARED))) {
         return refuse(MH_OP_used, traits->out_of_commit);
     }
-    protect(base, size, PROT_READ | PROT_WRITE);
+    protect(base, size, true);
     clear_junk(base, size);
     mh_sim_set(base, size, MH_READY, 0);
     return fine;
@@ -226,7 +189,7 @@ static void forfeit(void *base, size_t size) {
     }
     unsigned fate = (unsigned)(mh_sim_random() % NFATES);
     if (fate == ZERO) {
-        discard(base, size);
+        mh_host_discard(base, size);
     } else if (fate == JUNK) {
         memset(base, (int)(mh_sim_random() & 0xff), size);
     }
@@ -245,20 +208,20 @@ static struct mh_os_err unused_piece(void *base, size_t size) {
         forfeit(at, left < step ? left : step);
     }
     if (size > rich) {
-        discard(limit, size - rich);
+        mh_host_discard(limit, size - rich);
         mh_sim_set(limit, size - rich, MH_PREPARED, 0);
     }
     if (traits->prepared_traps) {
-        protect(base, size, PROT_NONE);
+        protect(base, size, false);
     }
     return fine;
 }
 
 static struct mh_os_err fault_piece(void *base, size_t size) {
     if (mh_sim_traits_now()->fault_discards) {
-        discard(base, size);
+        mh_host_discard(base, size);
     }
-    protect(base, size, PROT_NONE);
+    protect(base, size, false);
     mh_sim_set(base, size, MH_RESERVED, 0);
     return fine;
 }
@@ -275,10 +238,10 @@ static void spoil(enum mh_sys_op op, void *base, size_t size) {
     }
     if (op == MH_OP_unused || op == MH_OP_fault) {
         if (mh_sim_count(base, part, MH_READY) == part) {
-            discard(base, part);
+            mh_host_discard(base, part);
         }
     } else if (op == MH_OP_used && mh_sim_room_for_commit(part)) {
-        protect(base, part, PROT_READ | PROT_WRITE);
+        protect(base, part, true);
     }
 }
 
@@ -360,7 +323,7 @@ static struct mh_os_err free_locked(void *base, size_t size) {
     if (!traits->partial_free && !is_reservation(base, size)) {
         return refuse(MH_OP_free, traits->bad_argument);
     }
-    if (!mh_os_ok(mh_posix_unmap(base, size))) {
+    if (!mh_host_unmap(base, size)) {
         return refuse(MH_OP_free, traits->out_of_memory);
     }
     mh_sim_set(base, size, MH_NONE, 0);
@@ -389,7 +352,7 @@ static struct mh_os_err move_locked(void *from, void *to, size_t size) {
         mh_sim_broken("move", (uintptr_t)from, "a page is not ready");
     }
     memcpy(to, from, size);
-    discard(from, size);
+    mh_host_discard(from, size);
     return fine;
 }
 
@@ -413,7 +376,7 @@ static struct mh_os_err discard_locked(void *base, size_t size) {
     if (mh_sim_count(base, size, MH_READY) != size) {
         mh_sim_broken("discard", (uintptr_t)base, "a page is not ready");
     }
-    discard(base, size);
+    mh_host_discard(base, size);
     return fine;
 }
 
@@ -428,7 +391,7 @@ struct mh_os_err mh_os_map_shared(int fd, size_t size, void **base_out) {
     mh_sim_lock();
     struct mh_os_err err = {mh_sim_attempt(MH_SIM_MAP_SHARED)};
     mh_sim_unlock();
-    return mh_os_ok(err) ? mh_posix_map_shared(fd, size, base_out) : err;
+    return mh_os_ok(err) ? mh_host_map_shared(fd, size, base_out) : err;
 }
 
 void mh_os_hugepage(void *base, size_t size) {
@@ -451,5 +414,5 @@ bool mh_os_err_is_oom(struct mh_os_err err) {
     const struct mh_sim_traits *traits = mh_sim_traits_now();
 
     return err.code == traits->out_of_memory ||
-           err.code == traits->out_of_commit || mh_posix_is_oom(err.code);
+           err.code == traits->out_of_commit || mh_host_is_oom(err.code);
 }

@@ -4,15 +4,15 @@
 // that the table can be used under malloc; they are never given back.
 
 #include <string.h>
-#include <sys/mman.h>
 
 #include "core/base/fmt.h"
-#include "platform/posix/posix_util.h"
+#include "platform/sim/sim_host.h"
 #include "platform/sim/sim_state.h"
 
 enum {
     LEAF_SHIFT = 18, // log2 of the pages of a leaf
     LEAF_PAGES = 1 << LEAF_SHIFT,
+    LEAF_ALIGN = 4096,
     ROOT_LEAVES = 1 << 18, // covers 48 bits of address in 4 KiB pages
 };
 
@@ -30,10 +30,8 @@ void mh_sim_broken(const char *move, uintptr_t address, const char *what) {
     mh_text_str(&text, ": base=");
     mh_text_hex(&text, address);
     mh_text_str(&text, "\n");
-    if (write(STDERR_FILENO, buf, text.len) < 0) {
-        _exit(128 + SIGABRT);
-    }
-    mh_posix_abort(false);
+    mh_host_write_error(buf, text.len);
+    mh_host_abort(false);
 }
 
 static unsigned char *leaf_at(uintptr_t page) {
@@ -43,9 +41,8 @@ static unsigned char *leaf_at(uintptr_t page) {
         mh_sim_broken("page table", page, "address too wide");
     }
     if (root[index] == NULL) {
-        void *leaf = mmap(NULL, LEAF_PAGES, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (leaf == MAP_FAILED) {
+        void *leaf = mh_host_map(NULL, LEAF_PAGES, true, LEAF_ALIGN);
+        if (leaf == NULL) {
             mh_sim_broken("page table", page, "the host is out of memory");
         }
         root[index] = leaf;
@@ -112,8 +109,8 @@ static void free_leaf(size_t index) {
         if (i < LEAF_PAGES && (leaf[i] & MH_SIM_STATE) != MH_NONE) {
             run++;
         } else if (run != 0) {
-            (void)munmap((void *)((first + i - run) * page_size),
-                         run * page_size);
+            (void)mh_host_unmap((void *)((first + i - run) * page_size),
+                                run * page_size);
             run = 0;
         }
     }

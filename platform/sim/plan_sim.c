@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "core/base/atomic.h"
+#include "core/base/stir.h"
 #include "platform/os_info.h"
-#include "platform/posix/posix_util.h"
+#include "platform/sim/sim_host.h"
 #include "platform/sim/sim_state.h"
 
 // Windows's codes, as Microsoft's "System Error Codes" reference lists them.
@@ -90,6 +91,9 @@ static void become(enum mh_sim_os os) {
     memset(&sim, 0, sizeof(sim));
     sim.os = os;
     sim.traits = personalities[os];
+    if (sim.traits.reserve_align < mh_host_granularity()) {
+        sim.traits.reserve_align = mh_host_granularity();
+    }
     sim.seed = 1;
     // release: pairs with the acquire in mh_sim_traits_now.
     MH_STORE_RELEASE(&started, true);
@@ -222,7 +226,7 @@ uint64_t mh_sim_random(void) {
     unsigned char word[sizeof(uint64_t)];
     uint64_t value;
 
-    mh_posix_stir(sim.seed++, word, sizeof(word));
+    mh_stir(sim.seed++, word, sizeof(word));
     memcpy(&value, word, sizeof(value));
     return value;
 }

@@ -4,6 +4,10 @@
 #ifndef MHEAP_PLATFORM_SIM_TLS_SIM_H
 #define MHEAP_PLATFORM_SIM_TLS_SIM_H
 
-#include "platform/posix/posix_tls.h"
+#ifdef _WIN32
+#    include "platform/windows/tls_windows.h"
+#else
+#    include "platform/posix/posix_tls.h"
+#endif
 
 #endif // MHEAP_PLATFORM_SIM_TLS_SIM_H

@@ -1,0 +1,89 @@
+// host_posix_sim.c - the simulator on a POSIX machine.
+
+#include "core/base/bits.h"
+#include "platform/posix/posix_util.h"
+#include "platform/sim/sim_host.h"
+
+size_t mh_host_granularity(void) {
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+// The stack lies at the top.
+unsigned mh_host_address_bits(void) {
+    return mh_address_bits((uintptr_t)__builtin_frame_address(0));
+}
+
+static int protection(bool access) {
+    return access ? PROT_READ | PROT_WRITE : PROT_NONE;
+}
+
+void *mh_host_map(void *hint, size_t size, bool access, size_t align) {
+    size_t padded = size + align;
+    void *base = NULL;
+
+    if (hint != NULL && mh_os_ok(mh_posix_map(hint, size, protection(access),
+                                              MAP_NORESERVE, &base))) {
+        if (base == hint) {
+            return base;
+        }
+        (void)mh_posix_unmap(base, size);
+    }
+    if (padded < size ||
+        !mh_os_ok(mh_posix_map(NULL, padded, protection(access), MAP_NORESERVE,
+                               &base))) {
+        return NULL;
+    }
+    char *middle = (char *)mh_align_up((uintptr_t)base, align);
+    size_t head = (size_t)(middle - (char *)base);
+    if (head > 0) {
+        (void)mh_posix_unmap(base, head);
+    }
+    if (align > head) {
+        (void)mh_posix_unmap(middle + size, align - head);
+    }
+    return middle;
+}
+
+bool mh_host_unmap(void *base, size_t size) {
+    return mh_os_ok(mh_posix_unmap(base, size));
+}
+
+bool mh_host_protect(void *base, size_t size, bool access) {
+    return mh_os_ok(mh_posix_protect(base, size, protection(access)));
+}
+
+void mh_host_discard(void *base, size_t size) {
+    int saved = errno;
+
+    (void)madvise(base, size, MADV_DONTNEED);
+    errno = saved;
+}
+
+struct mh_os_err mh_host_map_shared(int fd, size_t size, void **base_out) {
+    return mh_posix_map_shared(fd, size, base_out);
+}
+
+void mh_host_write_error(const char *text, size_t size) {
+    int saved = errno;
+
+    while (size > 0) {
+        ssize_t n = write(STDERR_FILENO, text, size);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            break;
+        }
+        text += n;
+        size -= (size_t)n;
+    }
+    errno = saved;
+}
+
+void mh_host_abort(bool run_handler) {
+    mh_posix_abort(run_handler);
+}
+
+bool mh_host_is_oom(int code) {
+    return mh_posix_is_oom(code);
+}

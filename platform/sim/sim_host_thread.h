@@ -1,0 +1,78 @@
+// sim_host_thread.h - the host's threads, clock and hooks under one name.
+//
+// Included by thread_sim.c only, which thereby owns the state of the hooks.
+
+#ifndef MHEAP_PLATFORM_SIM_SIM_HOST_THREAD_H
+#define MHEAP_PLATFORM_SIM_SIM_HOST_THREAD_H
+
+#ifdef _WIN32
+#    include "platform/windows/windows_thread.h"
+
+#    define mh_host_thread_words    mh_windows_thread_words
+#    define mh_host_on_thread_exit  mh_windows_on_thread_exit
+#    define mh_host_arm_thread_exit mh_windows_arm_thread_exit
+#    define mh_host_on_process_exit mh_windows_on_process_exit
+#    define mh_host_start           mh_windows_start
+#    define mh_host_clock           mh_windows_clock
+
+static inline void mh_host_nap(uint64_t ns) {
+    DWORD saved = GetLastError();
+
+    Sleep(ns != 0);
+    SetLastError(saved);
+}
+
+static inline void mh_host_yield(void) {
+    (void)SwitchToThread();
+}
+
+static inline struct mh_os_err mh_host_on_fork(void (*prepare)(void),
+                                               void (*parent)(void),
+                                               void (*child)(void)) {
+    (void)prepare;
+    (void)parent;
+    (void)child;
+    return (struct mh_os_err){0};
+}
+
+#else
+#    include <sched.h>
+
+#    include "platform/posix/posix_thread.h"
+#    include "platform/posix/posix_util.h"
+
+#    define mh_host_thread_words    mh_posix_thread_words
+#    define mh_host_on_thread_exit  mh_posix_on_thread_exit
+#    define mh_host_arm_thread_exit mh_posix_arm_thread_exit
+#    define mh_host_start           mh_posix_start
+
+static inline void mh_host_nap(uint64_t ns) {
+    const struct timespec nap = mh_posix_timespec(ns);
+    int saved = errno;
+
+    (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, NULL);
+    errno = saved;
+}
+
+static inline void mh_host_yield(void) {
+    (void)sched_yield();
+}
+
+static inline uint64_t mh_host_clock(void) {
+    return mh_posix_clock(CLOCK_MONOTONIC);
+}
+
+static inline struct mh_os_err mh_host_on_fork(void (*prepare)(void),
+                                               void (*parent)(void),
+                                               void (*child)(void)) {
+    return (struct mh_os_err){pthread_atfork(prepare, parent, child)};
+}
+
+static inline struct mh_os_err mh_host_on_process_exit(void (*hook)(void)) {
+    mh_posix_on_process_exit(hook);
+    return (struct mh_os_err){0};
+}
+
+#endif
+
+#endif // MHEAP_PLATFORM_SIM_SIM_HOST_THREAD_H
