@@ -50,7 +50,7 @@ TOOL_LIBRARIES = re.compile(r"(json-c|elfutils)/|json\.h$|ncurses\.h$")
 # width; nothing else in the tools talks to the system but through target.h.
 PROCESS_HEADERS = {"fcntl.h", "poll.h", "pwd.h", "spawn.h", "unistd.h",
                    "sys/ioctl.h", "sys/mman.h", "sys/resource.h", "sys/stat.h",
-                   "sys/types.h", "sys/wait.h"}
+                   "sys/types.h", "sys/wait.h", "io.h", "windows.h"}
 
 # The allocation symbols are declared by libc in these.
 OVERRIDE_HEADERS = {"stdlib.h", "malloc.h"}
@@ -127,6 +127,10 @@ def backend_may_include(source, target, to):
     own = source.split("/")[1]
     folder = target.split("/")[1] if to == "backend" else None
     if to == "core/base" or folder in (own, "posix"):
+        return None
+    # The simulator's host may be Windows.
+    if own == "sim" and folder == "windows" and target.split("/")[2].startswith(
+            ("windows_", "tls_")):
         return None
     # The simulator enforces the state rules, which are written once.
     if own == "sim" and target == "core/sys/region.h":

@@ -12,7 +12,6 @@
 #define MH_ALIGNED(n)          __attribute__((aligned(n)))
 #define MH_UNUSED              __attribute__((unused))
 #define MH_EXPORT              __attribute__((visibility("default")))
-#define MH_PRINTF(fmt, first)  __attribute__((format(printf, fmt, first)))
 #define MH_LIKELY(condition)   __builtin_expect(!!(condition), 1)
 #define MH_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 #define MH_PREFETCH(address)   __builtin_prefetch(address)
@@ -25,6 +24,14 @@
         __asm__ volatile("prefetchw %0" : : "m"(*(const char *)(address)))
 #else
 #    define MH_PREFETCH_WRITE(address) __builtin_prefetch((address), 1)
+#endif
+
+// C11's letters, also where gcc takes printf for that of an older library.
+#if defined(__clang__)
+#    define MH_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
+#else
+#    define MH_PRINTF(fmt, first) \
+        __attribute__((format(gnu_printf, fmt, first)))
 #endif
 
 // Not for other link units. What is no ELF has no such names to begin with.
