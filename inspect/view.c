@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "inspect/reader.h"
 
@@ -39,15 +38,6 @@ const char *mh_view_status_name(enum mh_view_status status) {
 
     return (size_t)status < sizeof(names) / sizeof(names[0]) ? names[status]
                                                              : "unknown";
-}
-
-static uint64_t now_ns(void) {
-    struct timespec now;
-
-    if (timespec_get(&now, TIME_UTC) != TIME_UTC) {
-        return 0;
-    }
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 // ---- finding ----------------------------------------------------------------
@@ -302,7 +292,7 @@ enum mh_view_status mh_view_open(struct mh_target *target,
                                  const struct mh_view_options *options,
                                  struct mh_view **view_out) {
     struct mh_reader reader = {.options = options};
-    uint64_t started = now_ns();
+    uint64_t started = mh_target_now_ns();
 
     *view_out = NULL;
     enum mh_target_status opened = mh_source_open(&reader.source, target);
@@ -332,7 +322,7 @@ enum mh_view_status mh_view_open(struct mh_target *target,
         mh_view_close(reader.view);
         return status;
     }
-    reader.view->elapsed_ns = now_ns() - started;
+    reader.view->elapsed_ns = mh_target_now_ns() - started;
     *view_out = reader.view;
     return MH_VIEW_OK;
 }

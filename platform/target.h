@@ -82,6 +82,9 @@ enum mh_target_status mh_target_resident(struct mh_target *target,
 // binary) for reading. -1 when that is impossible.
 int mh_target_file(struct mh_target *target, const struct mh_target_map *map);
 
+// mh_target_now_ns is a clock of ours that only goes forward, in nanoseconds.
+uint64_t mh_target_now_ns(void);
+
 // mh_target_process_of fills what the system says about pid.
 enum mh_target_status mh_target_process_of(uint64_t pid,
                                            struct mh_target_process *out);

@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 // Below this a pread of /proc/PID/mem is cheaper, above it process_vm_readv
@@ -253,6 +254,13 @@ bool mh_target_alive(struct mh_target *target) {
 
 size_t mh_target_page_size(const struct mh_target *target) {
     return target->page_size;
+}
+
+uint64_t mh_target_now_ns(void) {
+    struct timespec now = {0, 0};
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 // ---- mappings ---------------------------------------------------------------

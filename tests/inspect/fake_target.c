@@ -145,3 +145,10 @@ int mh_target_file(struct mh_target *target, const struct mh_target_map *map) {
     (void)map;
     return target->file == 0 ? -1 : dup(target->file);
 }
+
+// A nanosecond passes with each look.
+uint64_t mh_target_now_ns(void) {
+    static uint64_t now;
+
+    return ++now;
+}
