@@ -2,17 +2,14 @@
 
 # The row of the address layout: 4 MiB, for committed memory is charged.
 add_compile_definitions(MH_ARENA_SHIFT=22)
-# Programs bind malloc to the library they were linked with; there is no name
-# to take over.
-set(MHEAP_OVERRIDE OFF)
+# Programs bind malloc to the library they were linked with: there is no drop-in
+# (MHEAP_OVERRIDE), which a cross build leaves out by itself.
 set(MHEAP_HAVE_FORK OFF)
 set(MHEAP_SIM_HOST windows)
 # The other systems are simulated on machines where a process costs less.
 set(MHEAP_SIM_DEFAULT windows)
 set(MHEAP_SIM_UNIT "")
 set(MHEAP_SIM_BACKEND "")
-# Those run programs by the ways of POSIX: signals, pipes, preloading.
-set(MHEAP_TEST_FOLDERS "")
 # What a fork leaves behind, and hundreds of children; sizes beyond what is
 # counted by getrusage.
 set(MHEAP_TESTS_LEFT_OUT os_posix fork heap_regress heap_fault fork_stress

@@ -16,6 +16,7 @@
 #include "core/meta/persistent.h"
 #include "core/sys/sys.h"
 #include "platform/sim/sim.h"
+#include "tests/support/test_main.h"
 
 #define KIB ((size_t)1024)
 #define MIB ((size_t)1 << 20)
@@ -451,9 +452,5 @@ static Suite *meta_fault_suite(void) {
 }
 
 int main(void) {
-    SRunner *runner = srunner_create(meta_fault_suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return mh_test_main(meta_fault_suite());
 }

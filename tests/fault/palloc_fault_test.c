@@ -11,6 +11,7 @@
 #include "core/meta/persistent.h"
 #include "core/page/palloc.h"
 #include "platform/sim/sim.h"
+#include "tests/support/test_main.h"
 
 #define HEAP  UINT32_C(0x40000000)
 #define CHUNK (MH_CHUNK_SIZE)
@@ -134,9 +135,5 @@ int main(void) {
     tcase_add_test(tcase, a_heap_ends_where_page_counts_do);
     suite_add_tcase(suite, tcase);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return mh_test_main(suite);
 }

@@ -16,13 +16,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
+#if MH_HAVE_FORK
+#    include <sys/wait.h>
+#endif
 #include <time.h>
 #include <unistd.h>
 
 #include "platform/sim/sim.h"
 #include "tests/fuzz/heap_ops.h"
 #include "tests/support/objects.h"
+#if !MH_HAVE_FORK
+#    include "tests/support/windows/self.h"
+#endif
 
 static void on_signal(int number) {
     ops_print_log();
@@ -170,20 +175,48 @@ static int run_one(const struct settings *s) {
     return EXIT_SUCCESS;
 }
 
+// One system, in a process of its own.
+#    if MH_HAVE_FORK
+static bool run_alone(const struct settings *s) {
+    int status = -1;
+    pid_t child = fork();
+    if (child == 0) {
+        exit(run_one(s));
+    }
+    return waitpid(child, &status, 0) == child && status == 0;
+}
+
+static int passed_os(void) {
+    return -1;
+}
+#    else
+#        define SELF_OS "MHEAP_SELF_OS"
+
+static bool run_alone(const struct settings *s) {
+    unsigned long status = 1;
+    mh_self_set(SELF_OS, s->os);
+    return mh_self_run(NULL, UINT16_MAX, &status) && status == 0;
+}
+
+static int passed_os(void) {
+    return mh_self_number(SELF_OS);
+}
+#    endif
+
 int main(int argc, char **argv) {
     struct settings s = parse(argc, argv);
+    if (passed_os() >= 0) {
+        s.os = passed_os();
+        s.steps = s.steps == UINT64_MAX ? s.steps : s.steps / MH_SIM_NOS;
+        s.seconds /= MH_SIM_NOS;
+    }
     if (s.os >= 0) {
         return run_one(&s);
     }
     s.steps = s.steps == UINT64_MAX ? s.steps : s.steps / MH_SIM_NOS;
     s.seconds /= MH_SIM_NOS;
     for (s.os = 0; s.os < MH_SIM_NOS; s.os++) {
-        int status = -1;
-        pid_t child = fork();
-        if (child == 0) {
-            return run_one(&s);
-        }
-        if (waitpid(child, &status, 0) != child || status != 0) {
+        if (!run_alone(&s)) {
             fprintf(stderr,
                     "heap_ops_fuzz: --os %d --seed %" PRIu64 " failed\n", s.os,
                     s.seed);

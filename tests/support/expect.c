@@ -5,7 +5,10 @@
 #include <check.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -69,6 +72,38 @@ bool mh_traps(const void *address) {
     (void)sigaction(SIGSEGV, &old_segv, NULL);
     (void)sigaction(SIGBUS, &old_bus, NULL);
     return trapped;
+}
+
+void mh_error_of(void (*act)(void), char *text, size_t size) {
+    int ends[2];
+    int old = dup(STDERR_FILENO);
+
+    ck_assert_int_eq(pipe(ends), 0);
+    ck_assert_int_ge(dup2(ends[1], STDERR_FILENO), 0);
+    close(ends[1]);
+    act();
+    ck_assert_int_ge(dup2(old, STDERR_FILENO), 0); // ends the pipe
+    close(old);
+    (void)read_all(ends[0], text, size);
+    close(ends[0]);
+}
+
+void mh_set_variable(const char *name, const char *value) {
+    ck_assert_int_eq(value != NULL ? setenv(name, value, 1) : unsetenv(name),
+                     0);
+}
+
+size_t mh_resident_pages(const void *base, size_t npages) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t n = 0;
+
+    for (size_t i = 0; i < npages; i++) {
+        unsigned char in_core = 0;
+        void *at = (void *)((uintptr_t)base + i * page);
+        ck_assert_int_eq(mincore(at, page, &in_core), 0);
+        n += in_core & 1;
+    }
+    return n;
 }
 
 bool mh_is_filled(const void *base, size_t size, unsigned char byte) {

@@ -14,6 +14,17 @@ void mh_expect_fatal(void (*act)(void), const char *message);
 // mh_traps reads the byte at address and says whether that trapped.
 bool mh_traps(const void *address);
 
+// mh_error_of runs act and stores what it writes to standard error, cut to
+// size - 1 bytes.
+void mh_error_of(void (*act)(void), char *text, size_t size);
+
+// mh_set_variable sets a variable of the environment, NULL: it is none.
+void mh_set_variable(const char *name, const char *value);
+
+// mh_resident_pages is how many of the npages system pages from base on are in
+// memory.
+size_t mh_resident_pages(const void *base, size_t npages);
+
 // mh_is_filled: every byte of [base, base + size) is byte.
 bool mh_is_filled(const void *base, size_t size, unsigned char byte);
 

@@ -7,6 +7,10 @@
 #include <stdlib.h>
 
 // mh_test_main runs a suite and returns what main returns.
+//
+// mh_leave_out(test, reason) stands where a test would be added, and says on
+// standard output that it was not.
+#if MH_HAVE_FORK
 static inline int mh_test_main(Suite *suite) {
     SRunner *runner = srunner_create(suite);
 
@@ -15,5 +19,12 @@ static inline int mh_test_main(Suite *suite) {
     srunner_free(runner);
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
+#else
+#    include "tests/support/alone.h"
+
+#    define _tcase_add_test            mh_alone_add
+#    define mh_test_main               mh_alone_main
+#    define mh_leave_out(test, reason) mh_alone_leave_out(#    test, reason)
+#endif
 
 #endif // MHEAP_TESTS_SUPPORT_TEST_MAIN_H

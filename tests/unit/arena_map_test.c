@@ -13,7 +13,7 @@
 
 // A map that is not of all addresses there can be: 48 bits of 64, 31 of 32.
 #if UINTPTR_MAX > UINT32_MAX
-#    define FULL   ((uintptr_t)1 << 22)
+#    define FULL   ((uintptr_t)1 << (48 - MH_ARENA_SHIFT))
 #    define NEAR   ((uintptr_t)0xc0 << 32)
 #    define LOWEST (UINTPTR_MAX << 47)
 #else
@@ -36,13 +36,13 @@ static void make_full(void) {
 }
 
 static void make_window(uintptr_t near) {
-    mh_sim_limit_commit(1 << 20);
+    mh_sim_limit_commit(1 << 20); // no room for all of it
     plan.near = near;
     ck_assert_int_eq(mh_arena_map_init(&plan), MH_OK);
     ck_assert_uint_eq(mh_arena_map.count, FEW);
 }
 
-// A table of 32 MiB in 64 parts of half a MiB each.
+// A table in 64 parts.
 #define PARTS (FULL / 64)
 static void make_parts(void) {
     mh_sim_become(MH_SIM_WINDOWS); // which charges what is Ready

@@ -4,7 +4,9 @@
 #include <check.h>
 #include <errno.h>
 #include <string.h>
-#include <sys/wait.h>
+#if MH_HAVE_FORK
+#    include <sys/wait.h>
+#endif
 #include <unistd.h>
 
 #include "core/heap/heap.h"
@@ -265,6 +267,7 @@ START_TEST(they_come_from_the_heap_that_was_asked) {
 }
 END_TEST
 
+#if MH_HAVE_FORK
 static void fork_and_drop(void *arg) {
     int status = -1;
     struct wish *wish = arg;
@@ -293,6 +296,7 @@ START_TEST(a_child_goes_on_with_them) {
     mh_actor_end(&actor);
 }
 END_TEST
+#endif
 
 int main(void) {
     Suite *suite = suite_create("first_objects");
@@ -313,7 +317,11 @@ int main(void) {
     tcase_add_test(others, what_threads_freed_serves_the_next_ones);
     tcase_add_test(others, giving_back_leaves_nothing_in_the_side_cache);
     tcase_add_test(others, they_come_from_the_heap_that_was_asked);
+#if MH_HAVE_FORK
     tcase_add_test(others, a_child_goes_on_with_them);
+#else
+    mh_leave_out(a_child_goes_on_with_them, "needs fork");
+#endif
     suite_add_tcase(suite, others);
     return mh_test_main(suite);
 }

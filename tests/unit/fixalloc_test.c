@@ -8,6 +8,7 @@
 
 #include "core/meta/fixalloc.h"
 #include "core/meta/persistent.h"
+#include "tests/support/test_main.h"
 
 #define CHUNK ((size_t)16384)
 
@@ -314,9 +315,5 @@ static Suite *fixalloc_suite(void) {
 }
 
 int main(void) {
-    SRunner *runner = srunner_create(fixalloc_suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return mh_test_main(fixalloc_suite());
 }

@@ -12,6 +12,7 @@
 #include "core/meta/hints.h"
 #include "core/sys/sys.h"
 #include "platform/sim/sim.h"
+#include "tests/support/test_main.h"
 
 #define MIB   ((size_t)1 << 20)
 #define ARENA (4 * MIB)
@@ -509,9 +510,5 @@ static Suite *hints_suite(void) {
 }
 
 int main(void) {
-    SRunner *runner = srunner_create(hints_suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return mh_test_main(hints_suite());
 }

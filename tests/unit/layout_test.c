@@ -9,6 +9,7 @@
 
 #include "core/base/params.h"
 #include "core/meta/layout.h"
+#include "tests/support/test_main.h"
 
 #define MIB(n) ((uint64_t)(n) << 20)
 
@@ -333,9 +334,5 @@ static Suite *layout_suite(void) {
 }
 
 int main(void) {
-    SRunner *runner = srunner_create(layout_suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return mh_test_main(layout_suite());
 }

@@ -9,6 +9,7 @@
 #include "core/meta/linear.h"
 #include "core/sys/sys.h"
 #include "platform/sim/sim.h"
+#include "tests/support/test_main.h"
 
 static struct mh_linear region;
 static size_t page, grain, size_bytes;
@@ -213,9 +214,5 @@ static Suite *linear_suite(void) {
 }
 
 int main(void) {
-    SRunner *runner = srunner_create(linear_suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return mh_test_main(linear_suite());
 }

@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
-#include <sys/wait.h>
+#if MH_HAVE_FORK
+#    include <sys/wait.h>
+#endif
 #include <unistd.h>
 
 #include "core/base/assert.h"
@@ -178,6 +180,7 @@ END_TEST
 
 // The child inherits locks that its parent's fork handler took, and a lock that
 // a thread held which no longer exists.
+#if MH_HAVE_FORK
 static void use_locks_in_child(void) {
     mh_lock_reset(&heap_lock);
     mh_lock_reset(&central_lock);
@@ -202,6 +205,7 @@ START_TEST(reset_frees_locks_in_the_child_of_a_fork) {
     ck_assert_int_eq(WEXITSTATUS(status), 42);
 }
 END_TEST
+#endif
 
 #if MH_DEBUG_LEVEL >= 1
 static void take_a_lower_rank(void) {
@@ -279,7 +283,11 @@ int main(void) {
     tcase_add_test(one, locking_keeps_errno);
     tcase_add_test(one, locks_may_be_released_in_any_order);
     tcase_add_test(one, fork_may_take_more_locks_of_the_same_rank);
+#if MH_HAVE_FORK
     tcase_add_test(one, reset_frees_locks_in_the_child_of_a_fork);
+#else
+    mh_leave_out(reset_frees_locks_in_the_child_of_a_fork, "needs fork");
+#endif
     suite_add_tcase(suite, one);
 
 #if MH_DEBUG_LEVEL >= 1

@@ -10,28 +10,18 @@
 #include "core/sys/limit.h"
 #include "mheap/mheap.h"
 #include "platform/sim/sim.h"
+#include "tests/support/expect.h"
 #include "tests/support/test_main.h"
 
 static char said[2048];
 
 // What mh_options_read wrote to standard error goes to said.
 static void read_options(void) {
-    int ends[2];
-    int old = dup(STDERR_FILENO);
-    ck_assert_int_eq(pipe(ends), 0);
-    ck_assert_int_ge(dup2(ends[1], STDERR_FILENO), 0);
-    close(ends[1]);
-    mh_options_read();
-    ck_assert_int_ge(dup2(old, STDERR_FILENO), 0); // ends the pipe
-    close(old);
-    ssize_t n = read(ends[0], said, sizeof(said) - 1);
-    ck_assert_int_ge(n, 0);
-    said[n] = '\0';
-    close(ends[0]);
+    mh_error_of(mh_options_read, said, sizeof(said));
 }
 
 static void read_with(const char *variable, const char *value) {
-    ck_assert_int_eq(setenv(variable, value, 1), 0);
+    mh_set_variable(variable, value);
     read_options();
 }
 
@@ -54,12 +44,12 @@ static void assert_not_understood(const char *variable, enum mh_option option,
 }
 
 static void forget_environment(void) {
-    unsetenv("MHEAP_BAD_FREE");
-    unsetenv("MHEAP_CACHE_BYTES");
-    unsetenv("MHEAP_CACHE_TOTAL");
-    unsetenv("MHEAP_FIRST_OBJECTS");
-    unsetenv("MHEAP_SOFT_LIMIT");
-    unsetenv("MHEAP_HARD_LIMIT");
+    mh_set_variable("MHEAP_BAD_FREE", NULL);
+    mh_set_variable("MHEAP_CACHE_BYTES", NULL);
+    mh_set_variable("MHEAP_CACHE_TOTAL", NULL);
+    mh_set_variable("MHEAP_FIRST_OBJECTS", NULL);
+    mh_set_variable("MHEAP_SOFT_LIMIT", NULL);
+    mh_set_variable("MHEAP_HARD_LIMIT", NULL);
 }
 
 START_TEST(without_a_word_the_defaults_hold) {
@@ -155,7 +145,7 @@ END_TEST
 
 START_TEST(what_code_has_set_stays) {
     ck_assert(mh_option_set(MH_OPTION_CACHE_TOTAL, 12345));
-    ck_assert_int_eq(setenv("MHEAP_CACHE_BYTES", "4K", 1), 0);
+    mh_set_variable("MHEAP_CACHE_BYTES", "4K");
     read_with("MHEAP_CACHE_TOTAL", "99999");
     ck_assert_uint_eq(mh_option(MH_OPTION_CACHE_TOTAL), 12345);
     ck_assert_uint_eq(mh_option(MH_OPTION_CACHE_BYTES), 4096);
@@ -208,7 +198,7 @@ END_TEST
 
 START_TEST(a_privileged_process_does_not_listen) {
     mh_sim_set_secure(true);
-    ck_assert_int_eq(setenv("MHEAP_CACHE_BYTES", "nonsense", 1), 0);
+    mh_set_variable("MHEAP_CACHE_BYTES", "nonsense");
     read_with("MHEAP_BAD_FREE", "count");
     ck_assert_str_eq(said, "");
     ck_assert_uint_eq(mh_option(MH_OPTION_BAD_FREE), MHEAP_ON_BAD_FREE_ABORT);
@@ -216,8 +206,8 @@ START_TEST(a_privileged_process_does_not_listen) {
 END_TEST
 
 START_TEST(each_variable_that_makes_no_sense_has_its_line) {
-    ck_assert_int_eq(setenv("MHEAP_BAD_FREE", "perhaps", 1), 0);
-    ck_assert_int_eq(setenv("MHEAP_CACHE_TOTAL", "5M", 1), 0);
+    mh_set_variable("MHEAP_BAD_FREE", "perhaps");
+    mh_set_variable("MHEAP_CACHE_TOTAL", "5M");
     read_with("MHEAP_CACHE_BYTES", "many");
     ck_assert_ptr_nonnull(strstr(said, "MHEAP_BAD_FREE has"));
     ck_assert_ptr_nonnull(strstr(said, "MHEAP_CACHE_BYTES has"));
@@ -227,13 +217,13 @@ START_TEST(each_variable_that_makes_no_sense_has_its_line) {
 END_TEST
 
 START_TEST(the_first_heap_reads_the_environment_and_later_ones_do_not) {
-    ck_assert_int_eq(setenv("MHEAP_BAD_FREE", "count", 1), 0);
+    mh_set_variable("MHEAP_BAD_FREE", "count");
     ck_assert_uint_eq(mheap_option_get(MHEAP_OPTION_BAD_FREE),
                       MHEAP_ON_BAD_FREE_ABORT);
     ck_assert_ptr_nonnull(mheap_default());
     ck_assert_uint_eq(mheap_option_get(MHEAP_OPTION_BAD_FREE),
                       MHEAP_ON_BAD_FREE_COUNT);
-    ck_assert_int_eq(setenv("MHEAP_BAD_FREE", "warn", 1), 0);
+    mh_set_variable("MHEAP_BAD_FREE", "warn");
     mheap_destroy(mheap_create("later"));
     ck_assert_uint_eq(mheap_option_get(MHEAP_OPTION_BAD_FREE),
                       MHEAP_ON_BAD_FREE_COUNT);

@@ -7,6 +7,7 @@
 #include "core/meta/persistent.h"
 #include "core/page/page_cache.h"
 #include "core/page/palloc.h"
+#include "tests/support/test_main.h"
 
 #define BLOCK ((uintptr_t)MH_PAGE_CACHE_PAGES * MH_PAGE_SIZE)
 
@@ -272,9 +273,5 @@ static Suite *page_cache_suite(void) {
 }
 
 int main(void) {
-    SRunner *runner = srunner_create(page_cache_suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return mh_test_main(page_cache_suite());
 }

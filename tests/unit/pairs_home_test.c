@@ -2,14 +2,13 @@
 
 #include <check.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "core/heap/arena.h"
 #include "core/heap/heap.h"
 #include "mheap/mheap.h"
 #include "platform/sim/sim.h"
 #include "tests/support/books.h"
+#include "tests/support/expect.h"
 #include "tests/support/rounds.h"
 #include "tests/support/test_main.h"
 
@@ -17,7 +16,6 @@
 enum { SIZE = 1024, N = 8 << 10 };
 
 static void *objects[N];
-static unsigned char in_core[N];
 
 static void begin(void) {
     mheap_option_set(MHEAP_OPTION_SCAVENGER, MHEAP_SCAVENGER_OFF);
@@ -44,17 +42,11 @@ static struct mh_pair *pair_of(const void *object) {
 
 // Host pages behind the pairs of the objects, which lie in address order.
 static size_t resident_pages(void) {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t page = mh_sys_facts()->page_size;
     uintptr_t first = (uintptr_t)pair_of(objects[0]) & ~(page - 1);
     uintptr_t last = (uintptr_t)pair_of(objects[N - 1]);
     size_t npages = (last - first) / page + 1;
-    size_t n = 0;
-    ck_assert_uint_le(npages, N);
-    ck_assert_int_eq(mincore((void *)first, npages * page, in_core), 0);
-    for (size_t i = 0; i < npages; i++) {
-        n += in_core[i] & 1;
-    }
-    return n;
+    return mh_resident_pages((void *)first, npages);
 }
 
 static uint64_t bad_frees(void) {

@@ -8,6 +8,7 @@
 
 #include "core/base/bits.h"
 #include "core/page/palloc_bits.h"
+#include "tests/support/test_main.h"
 
 #define N MH_CHUNK_PAGES
 
@@ -278,9 +279,5 @@ static Suite *palloc_bits_suite(void) {
 }
 
 int main(void) {
-    SRunner *runner = srunner_create(palloc_bits_suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return mh_test_main(palloc_bits_suite());
 }

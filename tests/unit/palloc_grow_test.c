@@ -9,6 +9,7 @@
 #include "core/base/bits.h"
 #include "core/meta/persistent.h"
 #include "core/page/palloc.h"
+#include "tests/support/test_main.h"
 
 // A multiple of the largest alignment asked for, 8192 pages.
 #define HEAP UINT32_C(0x40000000)
@@ -170,9 +171,5 @@ int main(void) {
     Suite *suite = suite_create("palloc_grow");
     add_growth_tests(suite);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return mh_test_main(suite);
 }

@@ -9,6 +9,7 @@
 
 #include "core/meta/persistent.h"
 #include "core/sys/sys.h"
+#include "tests/support/test_main.h"
 
 #define KIB ((size_t)1024)
 
@@ -306,9 +307,5 @@ static Suite *persistent_suite(void) {
 }
 
 int main(void) {
-    SRunner *runner = srunner_create(persistent_suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return mh_test_main(persistent_suite());
 }

@@ -2,7 +2,9 @@
 
 #include <check.h>
 #include <string.h>
-#include <sys/wait.h>
+#if MH_HAVE_FORK
+#    include <sys/wait.h>
+#endif
 #include <unistd.h>
 
 #include "core/heap/heap.h"
@@ -142,6 +144,7 @@ START_TEST(the_table_leads_to_every_object) {
 }
 END_TEST
 
+#if MH_HAVE_FORK
 START_TEST(a_child_says_who_it_is) {
     int status = -1;
     (void)mheap_malloc(1);
@@ -153,6 +156,7 @@ START_TEST(a_child_says_who_it_is) {
     ck_assert_int_eq(status, 0);
 }
 END_TEST
+#endif
 
 int main(void) {
     Suite *suite = suite_create("root");
@@ -162,7 +166,11 @@ int main(void) {
     tcase_add_test(tcase, every_row_lies_within_its_structure);
     tcase_add_test(tcase, no_name_is_there_twice);
     tcase_add_test(tcase, the_table_leads_to_every_object);
+#if MH_HAVE_FORK
     tcase_add_test(tcase, a_child_says_who_it_is);
+#else
+    mh_leave_out(a_child_says_who_it_is, "needs fork");
+#endif
     suite_add_tcase(suite, tcase);
     return mh_test_main(suite);
 }

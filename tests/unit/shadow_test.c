@@ -3,7 +3,9 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
+#if MH_HAVE_FORK
+#    include <sys/wait.h>
+#endif
 #include <unistd.h>
 
 #include "core/base/assert.h"
@@ -148,6 +150,7 @@ START_TEST(without_memory_the_shadow_turns_itself_off) {
 }
 END_TEST
 
+#if MH_HAVE_FORK
 START_TEST(the_child_of_a_fork_takes_over_from_a_vanished_thread) {
     int status;
     mh_shadow_enter();
@@ -162,6 +165,7 @@ START_TEST(the_child_of_a_fork_takes_over_from_a_vanished_thread) {
     mh_shadow_leave();
 }
 END_TEST
+#endif
 
 #if MH_DEBUG_LEVEL >= 2
 static void use_what_is_reserved(void) {
@@ -220,8 +224,13 @@ int main(void) {
     tcase_add_checked_fixture(trouble, find_page_size, NULL);
     tcase_add_loop_test(trouble, without_memory_the_shadow_turns_itself_off, 1,
                         3);
+#if MH_HAVE_FORK
     tcase_add_test(trouble,
                    the_child_of_a_fork_takes_over_from_a_vanished_thread);
+#else
+    mh_leave_out(the_child_of_a_fork_takes_over_from_a_vanished_thread,
+                 "needs fork");
+#endif
     suite_add_tcase(suite, trouble);
     return mh_test_main(suite);
 }

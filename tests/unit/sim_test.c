@@ -66,14 +66,14 @@ END_TEST
 START_TEST(the_environment_picks_the_system) {
     // The first call of this process: fork mode gives each test its own.
     static const char *const names[] = {"linux", "darwin", "windows", "aix"};
-    setenv("MHEAP_SIM", names[_i], 1);
+    mh_set_variable("MHEAP_SIM", names[_i]);
     ck_assert_str_eq(mh_sim_traits_now()->name, names[_i]);
     ck_assert_int_eq(mh_sim_os_now(), _i);
 }
 END_TEST
 
 static void ask_for_a_system_that_is_not_there(void) {
-    setenv("MHEAP_SIM", "plan9", 1);
+    mh_set_variable("MHEAP_SIM", "plan9");
     (void)mh_sim_traits_now();
 }
 

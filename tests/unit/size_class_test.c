@@ -6,6 +6,7 @@
 
 #include "core/base/bits.h"
 #include "core/heap/size_class.h"
+#include "tests/support/test_main.h"
 
 enum { SPAN_LIMIT = 128 * 1024 };
 
@@ -222,9 +223,5 @@ static Suite *size_class_suite(void) {
 }
 
 int main(void) {
-    SRunner *runner = srunner_create(size_class_suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return mh_test_main(size_class_suite());
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/span_rules.h"
+#include "tests/support/test_main.h"
 
 static const struct mh_span_shape small = {
     .base = 0xc000002000,
@@ -207,9 +208,5 @@ static Suite *span_rules_suite(void) {
 }
 
 int main(void) {
-    SRunner *runner = srunner_create(span_rules_suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return mh_test_main(span_rules_suite());
 }

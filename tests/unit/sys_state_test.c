@@ -364,8 +364,8 @@ static void say_what_the_option_is(void) {
 
 START_TEST(options_come_from_the_environment_unless_it_is_not_to_be_trusted) {
     mh_expect_fatal(say_what_the_option_is, "mheap: fatal: unset\n");
-    setenv("MHEAP_SYS_STATE_TEST", "yes=no", 1);
-    setenv("MHEAP_SYS_STATE_TEST2", "other", 1);
+    mh_set_variable("MHEAP_SYS_STATE_TEST", "yes=no");
+    mh_set_variable("MHEAP_SYS_STATE_TEST2", "other");
     mh_expect_fatal(say_what_the_option_is, "mheap: fatal: yes=no\n");
     mh_sim_set_secure(true);
     mh_expect_fatal(say_what_the_option_is, "mheap: fatal: unset\n");

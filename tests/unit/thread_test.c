@@ -2,7 +2,9 @@
 
 #include <pthread.h>
 #include <string.h>
-#include <sys/wait.h>
+#if MH_HAVE_FORK
+#    include <sys/wait.h>
+#endif
 #include <unistd.h>
 
 #include "core/base/assert.h"
@@ -56,8 +58,10 @@ START_TEST(a_thread_that_cannot_be_had_is_a_value) {
 }
 END_TEST
 
-static char order[8];
 static size_t norder;
+
+#if MH_HAVE_FORK
+static char order[8];
 
 static void before(void) {
     order[norder++] = 'p';
@@ -84,6 +88,7 @@ START_TEST(fork_is_told_in_order) {
     ck_assert_str_eq(order, "pP");
 }
 END_TEST
+#endif
 
 static void say_goodbye(void) {
     mh_fatal("the hook ran");
@@ -128,7 +133,11 @@ int main(void) {
     tcase_add_test(tests, an_armed_thread_tells_of_its_end);
     tcase_add_test(tests, a_started_thread_is_another_one);
     tcase_add_test(tests, a_thread_that_cannot_be_had_is_a_value);
+#if MH_HAVE_FORK
     tcase_add_test(tests, fork_is_told_in_order);
+#else
+    mh_leave_out(fork_is_told_in_order, "needs fork");
+#endif
     tcase_add_test(tests, the_end_of_the_process_is_told);
     tcase_add_test(tests, the_clock_never_goes_back);
     tcase_add_test(tests, a_failed_check_names_its_condition_and_its_place);
