@@ -7,7 +7,8 @@
 # source package, which is fetched once.
 #
 # --packages TARGET prints what has to be installed beforehand; `./dev cross`
-# does that too.
+# does that too. --source PACKAGE fetches the source of another package of the
+# distribution, a program to try on a target, and prints where it lies.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
 
@@ -60,14 +61,14 @@ source_lists() {
     done
 }
 
-# fetch_source: leaves Check's source in $SOURCE/check. Everything apt writes
-# lies under $SOURCE, so this needs no rights. Some other source's failure to
-# answer is no matter as long as Check was found.
+# fetch_source PACKAGE: leaves its source in $SOURCE/PACKAGE. Everything apt
+# writes lies under $SOURCE, so this needs no rights. Some other source's failure
+# to answer is no matter as long as the package was found.
 fetch_source() {
     local own options
-    [[ ! -e $SOURCE/check/CMakeLists.txt ]] || return 0
+    [[ ! -e $SOURCE/$1/debian/control ]] || return 0
     own=$(readlink -m "$SOURCE/apt")
-    rm -rf "$own" "$SOURCE/check"
+    rm -rf "$own" "${SOURCE:?}/$1"
     mkdir -p "$own/lists/partial" "$own/archives/partial"
     source_lists "$own/sources"
     options=(-q -o "Dir::Etc::SourceList=/dev/null"
@@ -78,10 +79,10 @@ fetch_source() {
     apt-get "${options[@]}" update || true
     (
         cd "$own"
-        apt-get "${options[@]}" --download-only source check
-        dpkg-source --no-check -x check_*.dsc check
+        apt-get "${options[@]}" --download-only source "$1"
+        dpkg-source --no-check -x "$1"_*.dsc "$1"
     )
-    mv "$own/check" "$SOURCE/check"
+    mv "$own/$1" "$SOURCE/$1"
     rm -rf "$own"
 }
 
@@ -109,11 +110,16 @@ if [[ ${1:-} == --packages && $# == 2 ]]; then
     printf '%s\n' "$SHARED_PACKAGES $own"
     exit 0
 fi
+if [[ ${1:-} == --source && $# == 2 ]]; then
+    fetch_source "$2" >&2
+    readlink -f "$SOURCE/$2"
+    exit 0
+fi
 [[ $# == 1 || $# == 2 ]] || die "usage: cross_check.sh TARGET [PREFIX]"
 packages "$1" >/dev/null
 prefix=$(readlink -m "${2:-build/cross/$1}")
 if [[ -e $prefix/lib/libcheck.a && -e $prefix/lib/pkgconfig/check.pc ]]; then
     exit 0
 fi
-fetch_source
+fetch_source check
 build_check "$1" "$prefix"

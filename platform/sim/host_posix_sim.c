@@ -63,6 +63,10 @@ struct mh_os_err mh_host_map_shared(int fd, size_t size, void **base_out) {
     return mh_posix_map_shared(fd, size, base_out);
 }
 
+const char *mh_host_getenv(const char *name) {
+    return environ == NULL ? NULL : mh_posix_find(environ, name);
+}
+
 void mh_host_write_error(const char *text, size_t size) {
     int saved = errno;
 

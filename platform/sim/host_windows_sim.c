@@ -168,6 +168,10 @@ struct mh_os_err mh_host_map_shared(int fd, size_t size, void **base_out) {
     return (struct mh_os_err){EINVAL};
 }
 
+const char *mh_host_getenv(const char *name) {
+    return mh_windows_getenv(name);
+}
+
 void mh_host_write_error(const char *text, size_t size) {
     mh_windows_write_error(text, size);
 }

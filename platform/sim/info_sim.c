@@ -33,7 +33,7 @@ void mh_os_entropy(void *buffer, size_t size) {
 }
 
 const char *mh_os_getenv(const char *name) {
-    return getenv(name);
+    return mh_host_getenv(name);
 }
 
 bool mh_os_is_secure(void) {

@@ -38,6 +38,8 @@ void mh_host_discard(void *base, size_t size);
 
 struct mh_os_err mh_host_map_shared(int fd, size_t size, void **base_out);
 
+const char *mh_host_getenv(const char *name);
+
 void mh_host_write_error(const char *text, size_t size);
 MH_COLD MH_NORETURN void mh_host_abort(bool run_handler);
 

@@ -1,6 +1,5 @@
 // info_windows.c - facts about a Windows machine, and standard error.
 
-#include "core/base/atomic.h"
 #include "core/base/bits.h"
 #include "core/base/stir.h"
 #include "platform/os.h"
@@ -11,9 +10,6 @@
 // this file. Microsoft's reference calls it RtlGenRandom.
 #define RtlGenRandom SystemFunction036
 BOOLEAN NTAPI RtlGenRandom(void *buffer, ULONG size);
-
-// Room for the values of the variables that were asked for, and the longest.
-enum { VALUES_BYTES = 16 * 1024, VALUE_BYTES = 1024 };
 
 // There are no transparent huge pages: large ones have to be asked for when
 // memory is reserved, by a privileged process, and cannot be given back in
@@ -50,32 +46,8 @@ void mh_os_entropy(void *buffer, size_t size) {
     SetLastError(saved);
 }
 
-// The C library's copy of the environment is made late, may be of wide
-// characters only, and moves when the program adds to it. So the system's own
-// is asked, and what it says is kept where nothing ends it. Options are read
-// once; for who asks again and again the room ends, and all is unset.
 const char *mh_os_getenv(const char *name) {
-    static char values[VALUES_BYTES];
-    static uint32_t used;
-    char value[VALUE_BYTES];
-    DWORD saved = GetLastError();
-
-    SetLastError(ERROR_SUCCESS);
-    DWORD length = GetEnvironmentVariableA(name, value, sizeof(value));
-    bool unset = length == 0 && GetLastError() != ERROR_SUCCESS;
-    SetLastError(saved);
-    if (unset || length >= sizeof(value)) {
-        return NULL;
-    }
-    value[length] = '\0';
-    uint32_t at = MH_LOAD_RELAXED(&used);
-    do {
-        if (at + length >= sizeof(values)) {
-            return NULL;
-        }
-    } while (!MH_CAS_RELAXED(&used, &at, at + (uint32_t)length + 1));
-    memcpy(values + at, value, length + 1);
-    return values + at;
+    return mh_windows_getenv(name);
 }
 
 // A process is given its rights by the token that its creator chose for it; no

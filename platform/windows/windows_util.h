@@ -1,6 +1,6 @@
 // windows_util.h - what the files of the Windows backend share.
 //
-// Static functions without state: each file compiles its own copy.
+// Static functions: each file compiles its own copy.
 
 #ifndef MHEAP_PLATFORM_WINDOWS_WINDOWS_UTIL_H
 #define MHEAP_PLATFORM_WINDOWS_WINDOWS_UTIL_H
@@ -15,6 +15,7 @@
 #include <string.h>
 #include <windows.h>
 
+#include "core/base/atomic.h"
 #include "core/base/attr.h"
 #include "platform/os.h"
 
@@ -62,6 +63,34 @@ static inline void mh_windows_write_error(const char *text, size_t size) {
         size -= n;
     }
     SetLastError(saved);
+}
+
+// The C library's copy of the environment is made late, may be of wide
+// characters only, and moves when the program adds to it. So the system's own
+// is asked, and what it says is kept where nothing ends it. Options are read
+// once; for who asks again and again the room ends, and all is unset.
+static inline const char *mh_windows_getenv(const char *name) {
+    static char values[16 * 1024];
+    static uint32_t used;
+    char value[1024];
+    DWORD saved = GetLastError();
+
+    SetLastError(ERROR_SUCCESS);
+    DWORD length = GetEnvironmentVariableA(name, value, sizeof(value));
+    bool unset = length == 0 && GetLastError() != ERROR_SUCCESS;
+    SetLastError(saved);
+    if (unset || length >= sizeof(value)) {
+        return NULL;
+    }
+    value[length] = '\0';
+    uint32_t at = MH_LOAD_RELAXED(&used);
+    do {
+        if (at + length >= sizeof(values)) {
+            return NULL;
+        }
+    } while (!MH_CAS_RELAXED(&used, &at, at + (uint32_t)length + 1));
+    memcpy(values + at, value, length + 1);
+    return values + at;
 }
 
 // mh_windows_abort ends the process with the status that Microsoft's reference

@@ -367,6 +367,51 @@ START_TEST(pages_cost_memory_from_first_touch_to_unused) {
 }
 END_TEST
 
+// A system that gives up reservation by reservation must not stop half-way: the
+// caller goes on using what it was not rid of.
+START_TEST(a_range_that_is_ours_in_part_is_left_alone) {
+    size_t half = region_size / 2;
+    if (os.partial_free) {
+        return; // such systems do what they can, and nobody calls them so
+    }
+    reserve_two();
+    make_ready(region_size);
+    memset(region, 0x66, region_size);
+    must(mh_os_free(region + half, half));
+    ck_assert(!mh_os_ok(mh_os_unused(region, region_size)));
+    ck_assert(mh_is_filled(region, half, 0x66));
+    ck_assert(!mh_os_ok(mh_os_fault(region + page, region_size - page)));
+    ck_assert(mh_is_filled(region, half, 0x66));
+    struct mh_os_err err = mh_os_used(region, region_size);
+    ck_assert(!mh_os_ok(err) && !mh_os_err_is_oom(err));
+    ck_assert(mh_is_filled(region, half, 0x66));
+}
+END_TEST
+
+// More than any machine has, where what is Ready is charged.
+START_TEST(running_out_of_commit_is_a_value_and_the_rest_stays_usable) {
+    size_t size = (size_t)1 << (sizeof(size) == 8 ? 40 : 29);
+    if (!os.commit_charged || sizeof(size) < 8) {
+        return;
+    }
+    region = reserve(size);
+    must(mh_os_map(region, size));
+    must(mh_os_used(region, page));
+    memset(region, 0x11, page);
+    errno = 1234;
+    struct mh_os_err err = mh_os_used(region, size);
+    ck_assert(!mh_os_ok(err) && mh_os_err_is_oom(err));
+    ck_assert_int_eq(errno, 1234);
+    ck_assert(mh_is_filled(region, page, 0x11));
+    void *none = NULL;
+    ck_assert(mh_os_err_is_oom(mh_os_alloc(size, &none)));
+    ck_assert_ptr_null(none);
+    must(mh_os_used(region + size - page, page));
+    ck_assert(mh_is_filled(region + size - page, page, 0));
+    must(mh_os_free(region, size));
+}
+END_TEST
+
 START_TEST(calls_on_memory_of_nobody_fail_with_a_value) {
     must(mh_os_free(region, region_size));
     errno = 1234;
@@ -391,6 +436,9 @@ static void add_running_out(Suite *suite) {
 #else
     MH_ADD_NATIVE_TEST(tests, pages_cost_memory_from_first_touch_to_unused);
     MH_ADD_NATIVE_TEST(tests, calls_on_memory_of_nobody_fail_with_a_value);
+    tcase_add_test(tests, a_range_that_is_ours_in_part_is_left_alone);
+    tcase_add_test(tests,
+                   running_out_of_commit_is_a_value_and_the_rest_stays_usable);
 #endif
     suite_add_tcase(suite, tests);
 }

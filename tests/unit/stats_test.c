@@ -268,7 +268,14 @@ START_TEST(states_and_calls_are_those_of_the_system) {
     // The shadow that debug builds keep is not on the books.
     if (MH_DEBUG_LEVEL < 2) {
         ck_assert_uint_eq(stats.ready_bytes, mh_sim_bytes(MH_READY));
-        ck_assert_uint_eq(stats.os_calls_total, mh_sim_calls(MH_SIM_NCALLS));
+        // A move over two reservations may be two calls.
+        if (mh_sim_traits_now()->per_reservation) {
+            ck_assert_uint_le(stats.os_calls_total,
+                              mh_sim_calls(MH_SIM_NCALLS));
+        } else {
+            ck_assert_uint_eq(stats.os_calls_total,
+                              mh_sim_calls(MH_SIM_NCALLS));
+        }
     }
     ck_assert_uint_ge(stats.mapped_peak_bytes, stats.reserved_bytes +
                                                    stats.prepared_bytes +

@@ -75,15 +75,17 @@ static bool passes(int test) {
 
     mh_self_set(SELF_TEST, test);
     if (!mh_self_run(NULL, TIMEOUT_S, &status)) {
-        printf("%s:%d: cannot be started, or takes too long\n",
+        printf("%s:%d:F:alone:%s:%d: not started, or takes too long\n",
+               tests[test].test->file, tests[test].test->line,
                tests[test].test->name, tests[test].i);
         return false;
     }
     if (status != expected_status(test)) {
-        printf("%s:%d:F:%s:%d: ended with status 0x%lx instead of 0x%lx\n",
-               tests[test].test->file, tests[test].test->line,
-               tests[test].test->name, tests[test].i, status,
-               expected_status(test));
+        printf(
+            "%s:%d:F:alone:%s:%d: ended with status 0x%lx instead of 0x%lx\n",
+            tests[test].test->file, tests[test].test->line,
+            tests[test].test->name, tests[test].i, status,
+            expected_status(test));
         return false;
     }
     return true;
@@ -100,7 +102,7 @@ int mh_alone_main(Suite *suite) {
         failed += !passes(i);
         (void)fflush(stdout);
     }
-    printf("%d%%: Checks: %d, Failures: %d\n",
+    printf("%d%%: Checks: %d, Failures: %d, Errors: 0\n",
            ntests == 0 ? 0 : 100 * (ntests - failed) / ntests, ntests, failed);
     return failed == 0 && ntests != 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
