@@ -43,9 +43,10 @@ struct mh_cache;
 #    endif
 #endif
 
-// core/heap defines it, which is why it says how.
+// core/heap defines them, which is why it says how.
 #define MH_TLS_VARIABLE MH_WINDOWS_TLS
 extern MH_TLS_VARIABLE struct mh_cache *mh_tls_cache;
+extern MH_TLS_VARIABLE uint32_t mh_tls_word;
 
 static inline struct mh_cache *mh_tls_get(void) {
     struct mh_cache **at;
@@ -59,6 +60,13 @@ static inline void mh_tls_set(struct mh_cache *cache) {
 
     MH_WINDOWS_TLS_ADDRESS(at, mh_tls_cache);
     *at = cache;
+}
+
+static inline uint32_t *mh_tls_asked(void) {
+    uint32_t *at;
+
+    MH_WINDOWS_TLS_ADDRESS(at, mh_tls_word);
+    return at;
 }
 
 #endif // MHEAP_PLATFORM_WINDOWS_TLS_WINDOWS_H
