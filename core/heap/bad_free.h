@@ -48,8 +48,8 @@ MH_COLD void mh_bad_free(const void *p, const char *function,
 
 // mh_bad_free_late counts a double free that raced the check at the call and
 // was found when its span was drained. Locks may be held: a handler is told
-// later, by the next call that is on its way out (mh_heap_poke_freeing). Without
-// one the process is told at once, and ends if it is to.
+// later, by the next call that is on its way out (mh_heap_poke_freeing).
+// Without one the process is told at once, and ends if it is to.
 MH_COLD void mh_bad_free_late(const void *p);
 
 // mh_bad_free_tell_late tells the handler of those. At the end of calls, with

@@ -14,8 +14,8 @@
 //
 // A bad free (of something that is not the start of a live object: freed
 // already, inside an object, misaligned, on a stack, or never from mheap) is
-// caught at the call, from any thread; of two that race the second may be caught
-// somewhat later. By default the process is told and aborted; see
+// caught at the call, from any thread; of two that race the second may be
+// caught somewhat later. By default the process is told and aborted; see
 // mheap_set_bad_free_handler and MHEAP_BAD_FREE.
 
 #ifndef MHEAP_MHEAP_H

@@ -240,7 +240,7 @@ START_TEST(more_than_are_kept_are_counted) {
 }
 END_TEST
 
-// ---- what happens without a handler ------------------------------------------
+// ---- what happens without a handler -----------------------------------------
 
 // In a child that has no other threads.
 static void free_mine_late(void) {
@@ -304,7 +304,7 @@ START_TEST(the_child_of_a_fork_leaves_it_to_the_parent) {
 }
 END_TEST
 
-// ---- the places --------------------------------------------------------------
+// ---- the places -------------------------------------------------------------
 
 enum { NTHREADS = 3, TRIES = 300000 };
 
