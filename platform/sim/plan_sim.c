@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/base/atomic.h"
 #include "core/base/stir.h"
@@ -87,6 +88,18 @@ static struct {
 static bool started;
 static uint64_t holder; // process id of the lock's holder, or 0
 
+// The host protects whole pages of its own: smaller ones cannot be simulated.
+static void take_host_pages(void) {
+    size_t host = (size_t)sysconf(_SC_PAGESIZE);
+
+    if (sim.traits.page_size < host) {
+        sim.traits.page_size = host;
+    }
+    if (sim.traits.reserve_align < sim.traits.page_size) {
+        sim.traits.reserve_align = sim.traits.page_size;
+    }
+}
+
 static void become(enum mh_sim_os os) {
     memset(&sim, 0, sizeof(sim));
     sim.os = os;
@@ -95,6 +108,7 @@ static void become(enum mh_sim_os os) {
         sim.traits.reserve_align = mh_host_granularity();
     }
     sim.seed = 1;
+    take_host_pages();
     // release: pairs with the acquire in mh_sim_traits_now.
     MH_STORE_RELEASE(&started, true);
 }
@@ -161,9 +175,7 @@ const struct mh_sim_traits *mh_sim_traits_now(void) {
 void mh_sim_set_page_size(size_t page_size) {
     mh_sim_lock();
     sim.traits.page_size = page_size;
-    if (sim.traits.reserve_align < page_size) {
-        sim.traits.reserve_align = page_size;
-    }
+    take_host_pages();
     mh_sim_unlock();
 }
 
