@@ -18,6 +18,7 @@ struct mh_os_info {
     size_t huge_page_size; // bytes; 0 when transparent ones are unavailable
     unsigned address_bits; // width of a user address
     size_t space_bytes;    // address space the process may have; 0: no limit
+    size_t program_end;    // where program and break end now; 0: unknown
     bool partial_free;     // free may take part of a reservation
     bool unused_zeroes;    // pages read as zero after unused, then used
     bool commit_charged;   // Ready pages cost commit even when untouched

@@ -48,6 +48,17 @@ static void keep_addresses_locked(uintptr_t base, size_t size) {
     kept.size = size;
 }
 
+// Where addresses are few, a heap that begins above the program has room to
+// grow in one piece. With a limit on addresses it takes only what it needs: they may
+// be wanted elsewhere.
+static void start_above_program(void) {
+    const struct mh_os_facts *facts = mh_sys_facts();
+
+    if (facts->program_end != 0 && facts->space_bytes == 0) {
+        mh_hints_start(&hints, facts->program_end, MH_FOR_HEAP);
+    }
+}
+
 // The address layout and the map, once. A window, where there is no room for
 // all of the map, lies around the first reservation, for hints need not be
 // heeded.
@@ -59,6 +70,7 @@ static enum mh_status init_locked(void) {
     MH_CHECK(layout->arena_shift == MH_ARENA_SHIFT);
     if (hints.layout == NULL) {
         mh_hints_init(&hints, layout);
+        start_above_program();
     }
     size_t size = 0;
     uintptr_t first =
@@ -182,6 +194,10 @@ static void *reserve_locked(size_t size, size_t align, size_t *size_out) {
     }
     if (make_arenas_locked(base, *size_out) == MH_OK) {
         return (void *)base;
+    }
+    if (mh_hints_is_initial(&before, base)) {
+        hints = before;
+        return NULL;
     }
     struct mh_split was = {.reserved = *size_out};
     bool freed =

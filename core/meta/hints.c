@@ -107,6 +107,10 @@ static void *take_initial(struct mh_hints *h, size_t size, size_t align) {
     return to_pointer(start);
 }
 
+bool mh_hints_is_initial(const struct mh_hints *h, uint64_t base) {
+    return base >= h->initial_next && base < h->initial_end;
+}
+
 // take_hinted goes through the hints. *refused_out is a hint at which the
 // system gave nothing at all, or h->nhints: that says little about the place,
 // so the search ends there and the hint is not dropped yet.

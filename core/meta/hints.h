@@ -42,6 +42,11 @@ void mh_hints_init(struct mh_hints *h, const struct mh_layout *layout);
 void mh_hints_start(struct mh_hints *h, uint64_t program_end,
                     enum mh_purpose purpose);
 
+// mh_hints_is_initial: a piece at base would be one of the initial reservation,
+// not yet handed out. Such pieces are not given back singly: their owner puts
+// the whole of *h back to what it was before, and the next one gets the piece.
+bool mh_hints_is_initial(const struct mh_hints *h, uint64_t base);
+
 // mh_hints_reserve gets size bytes of Reserved address space, aligned to align,
 // that the layout can address. Both are multiples of the system's
 // reserve_align, align a power of two. In order: the initial reservation, each

@@ -37,6 +37,7 @@ static void find_facts(struct mh_os_facts *facts) {
         .huge_page_size = info.huge_page_size,
         .address_bits = info.address_bits,
         .space_bytes = info.space_bytes,
+        .program_end = info.program_end,
         .partial_free = info.partial_free,
         .unused_zeroes = info.unused_zeroes,
         .commit_charged = info.commit_charged,

@@ -59,6 +59,7 @@ struct mh_os_facts {
     size_t huge_page_size; // bytes, or 0
     unsigned address_bits; // of a user address
     size_t space_bytes;    // a limit of the process when it started; 0: none
+    size_t program_end;    // of program and break when it started; 0: unknown
     bool partial_free;
     bool unused_zeroes;
     bool commit_charged;

@@ -77,6 +77,13 @@ static unsigned address_bits(void) {
     return mh_address_bits((uintptr_t)getauxval(AT_RANDOM));
 }
 
+// Asking for no more moves nothing.
+static size_t program_end(void) {
+    void *end = sbrk(0);
+
+    return end == (void *)-1 ? 0 : (size_t)end;
+}
+
 static size_t space_bytes(void) {
     struct rlimit limit;
 
@@ -120,6 +127,7 @@ void mh_os_query(struct mh_os_info *info) {
     info->huge_page_size = huge_page_size();
     info->address_bits = address_bits();
     info->space_bytes = space_bytes();
+    info->program_end = program_end();
     info->partial_free = true;
     info->unused_zeroes = !mh_linux_is_lazy();
     info->commit_charged = false;

@@ -9,10 +9,12 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "core/base/params.h"
 #include "core/heap/arena.h"
 #include "core/meta/layout.h"
+#include "core/sys/sys.h"
 #include "mheap/mheap.h"
 #include "tests/support/emulated.h"
 #include "tests/support/test_main.h"
@@ -84,6 +86,25 @@ START_TEST(every_object_lies_where_the_row_has_numbers) {
 }
 END_TEST
 
+#if !MH_TEST_SIM
+// What programs map otherwise lies at the other end of the address space.
+START_TEST(a_heap_of_32_bits_begins_above_the_program) {
+    uintptr_t program = (uintptr_t)sbrk(0);
+    uintptr_t first = (uintptr_t)mheap_malloc(100);
+
+    if (mh_layout_own()->rule == MH_HINTS_ABOVE_PROGRAM) {
+        ck_assert_uint_gt(first, program);
+        ck_assert_uint_lt(first - program, 512 * MIB);
+        struct mh_account now = mh_sys_account(MH_FOR_HEAP);
+        ck_assert_uint_ge(now.reserved + now.prepared + now.ready, 128 * MIB);
+    } else {
+        ck_assert_uint_eq(mh_layout_initial_bytes(mh_layout_own(), 0), 0);
+    }
+    mheap_free((void *)first);
+}
+END_TEST
+#endif
+
 // ulimit -v of 32 MiB. Of the real system only natively: emulators do not hold
 // a program to its limit.
 static void leave_little_space(void) {
@@ -117,6 +138,7 @@ int main(void) {
 #if MH_TEST_SIM
     tcase_add_test(tests, a_heap_starts_and_serves_8_mb_in_32_mib_of_addresses);
 #else
+    tcase_add_test(tests, a_heap_of_32_bits_begins_above_the_program);
     MH_ADD_NATIVE_TEST(tests,
                        a_heap_starts_and_serves_8_mb_in_32_mib_of_addresses);
 #endif

@@ -444,6 +444,27 @@ START_TEST(an_initial_reservation_elsewhere_is_as_good) {
 }
 END_TEST
 
+START_TEST(only_what_is_left_of_the_initial_reservation_is_initial) {
+    start_over(_i);
+    uint64_t place = room(1024 * MIB);
+    layout.rule = MH_HINTS_ABOVE_PROGRAM;
+    mh_hints_init(&hints, &layout);
+    ck_assert(!mh_hints_is_initial(&hints, 0));
+    program_end = place;
+    mh_hints_start(&hints, program_end, MH_FOR_HEAP);
+
+    struct mh_hints untouched = hints;
+    uint64_t first = reserve(ARENA, ARENA);
+    ck_assert(mh_hints_is_initial(&untouched, first));
+    ck_assert(!mh_hints_is_initial(&hints, first));
+    // Put back, it is what comes next.
+    hints = untouched;
+    ck_assert_uint_eq(reserve(ARENA, ARENA), first);
+    ck_assert(mh_hints_is_initial(&hints, first + ARENA));
+    ck_assert(!mh_hints_is_initial(&hints, hints.initial_end));
+}
+END_TEST
+
 START_TEST(other_layouts_reserve_nothing_at_start) {
     start_over(_i);
     layout.rule = MH_HINTS_LISTED;
@@ -491,6 +512,7 @@ static Suite *hints_suite(void) {
         without_an_initial_reservation_the_heap_grows_above_the_program,
         an_initial_reservation_elsewhere_is_as_good,
         other_layouts_reserve_nothing_at_start,
+        only_what_is_left_of_the_initial_reservation_is_initial,
     };
     Suite *suite = suite_create("hints");
     add_list_tests(suite);
