@@ -241,7 +241,7 @@ START_TEST(chance_failures_never_part_books_and_memory) {
                        (split->prepared > 0 ? MH_IN(MH_PREPARED) : 0) |
                        (split->ready > 0 ? MH_IN(MH_READY) : 0);
         if (has == 0) {
-            life->size = (1 + (seed >> 50) % 8) * granule;
+            life->size = (1 + (size_t)(seed >> 50) % 8) * granule;
             (void)step(life, MH_OP_reserve);
         } else if ((mh_rules[op].from & has) != 0) {
             (void)step(life, op);

@@ -143,7 +143,7 @@ static void *bad_pointer(const struct op *op) {
         p = o == NULL || !o->manual ? NULL : o->p;
         break;
     case 4: // anywhere
-        p = (char *)((uintptr_t)op->b << 32 ^ (uintptr_t)op->c << 4);
+        p = (char *)(uintptr_t)((uint64_t)op->b << 32 ^ (uint64_t)op->c << 4);
         break;
     default: // on the stack
         p = (char *)&p;

@@ -15,8 +15,8 @@ uint64_t mh_random(uint64_t *state) {
     return x ^ (x >> 31);
 }
 
-uint64_t mh_random_below(uint64_t *state, uint64_t n) {
-    return mh_random(state) % n;
+size_t mh_random_below(uint64_t *state, size_t n) {
+    return (size_t)(mh_random(state) % n);
 }
 
 size_t mh_random_size(uint64_t *state, unsigned log2) {

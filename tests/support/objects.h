@@ -11,7 +11,7 @@
 uint64_t mh_random(uint64_t *state);
 
 // mh_random_below is a number below n, which is not 0.
-uint64_t mh_random_below(uint64_t *state, uint64_t n);
+size_t mh_random_below(uint64_t *state, size_t n);
 
 // mh_random_size is a size below 2^log2: small ones as often as large ones.
 size_t mh_random_size(uint64_t *state, unsigned log2);

@@ -448,7 +448,7 @@ START_TEST(hints_can_be_refused) {
     must(mh_os_reserve(p, granule, &base));
     ck_assert_ptr_eq(base, p);
     must(mh_os_free(p, granule));
-    void *far = (void *)((uintptr_t)0xc0 << 32);
+    void *far = (void *)(UINTPTR_MAX / 4 + 1);
     mh_sim_refuse_hints(true);
     must(mh_os_reserve(far, granule, &base));
     ck_assert_ptr_ne(base, far);
