@@ -14,6 +14,7 @@ A row that cannot run says why. One that must run fails then.
 """
 
 import argparse
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -25,7 +26,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-SUITES = ("backend", "unit", "fuzz")
+SUITES = ("backend", "unit", "fuzz", "program")
 
 # Plain loops take two to four times as long under an emulator, and what an
 # allocator does twenty to forty times: each test has this much more time, and
@@ -47,6 +48,7 @@ class Row:
     must: bool = True
     ci: bool = False
     note: str = ""
+    program: str = ""  # a script that tries a whole program, given the build
 
 
 ROWS = (
@@ -73,6 +75,9 @@ ROWS = (
     Row("linux/mipsel", "linux-mipsel", ("qemu-mipsel",),
         note="31 bits of address"),
     Row("linux/mips64el", "linux-mips64el", ("qemu-mips64el",)),
+    Row("windows/amd64", "windows-amd64", ("wine",),
+        note="one process for each test",
+        program="tests/integration/windows_live.py"),
 )
 
 
@@ -148,7 +153,8 @@ def build(row, emulator):
     command = ["cmake", "-S", ".", "-B", str(tree), "-G", "Ninja",
                "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DMHEAP_DEBUG_LEVEL=1",
                "-DMHEAP_WERROR=ON", "-DBUILD_TESTING=ON",
-               "-DMHEAP_BUILD_TOOLS=OFF", "-DMHEAP_OVERRIDE=OFF",
+               f"-DMHEAP_BUILD_TOOLS={'ON' if row.program else 'OFF'}",
+               "-DMHEAP_OVERRIDE=OFF",
                "-DMHEAP_TEST_PROGRAMS=OFF"]
     if row.target:
         check = ROOT / "build" / "cross" / row.target / "lib" / "libcheck.a"
@@ -205,6 +211,8 @@ def run_fuzz(row, emulator):
     steps = FUZZ_STEPS["emulated" if emulator else "native"]
     for name in ("heap_ops_fuzz", "palloc_fuzz"):
         program = tree_of(row) / "bin" / name
+        if not program.exists():
+            program = program.with_suffix(".exe")
         try:
             done = subprocess.run(
                 [*emulator, program, "--steps", str(steps), "--seed", "1"],
@@ -218,6 +226,53 @@ def run_fuzz(row, emulator):
     return passed, failures
 
 
+def run_program(row):
+    """A whole program on the library, and heapctl looking into it."""
+    if not row.program:
+        return 0, []
+    log = tree_of(row) / "program.log"
+    with open(log, "w", encoding="utf-8") as file:
+        done = subprocess.run([sys.executable, ROOT / row.program,
+                               str(tree_of(row))], stdout=file,
+                              stderr=subprocess.STDOUT, check=False,
+                              stdin=subprocess.DEVNULL, timeout=900)
+    text = log.read_text(errors="replace")
+    failed = [f"program: {line}" for line in re.findall(
+        r"^\w+: (.*): FAILED$", text, re.MULTILINE)]
+    if done.returncode != 0 and not failed:
+        failed = [f"program: {row.program}; all of it: {log}"]
+    return len(re.findall(r": ok$", text, re.MULTILINE)), failed
+
+
+@contextlib.contextmanager
+def world_of(row, emulator):
+    """What an emulator needs around its programs. wine has services, which
+    start with the first program, would keep its output open, and end after the
+    last; they get a folder of their own."""
+    if not emulator or emulator[0] != "wine":
+        yield
+        return
+    os.environ.update(WINEPREFIX=str(tree_of(row) / "wine"), WINEDEBUG="-all",
+                      DISPLAY="", WINEDLLOVERRIDES="mscoree=;mshtml=")
+    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL,
+             "stderr": subprocess.DEVNULL, "check": False}
+    subprocess.run(["wineboot", "-i"], **quiet)
+    subprocess.run(["wineserver", "-p"], **quiet)
+    subprocess.run(["wine", "cmd", "/c", "exit"], **quiet)
+    try:
+        yield
+    finally:
+        subprocess.run(["wineserver", "-k"], **quiet)
+
+
+def run_one(row, suite, emulator):
+    if suite == "fuzz":
+        return run_fuzz(row, emulator)
+    if suite == "program":
+        return run_program(row)
+    return run_suite(row, suite, emulator)
+
+
 def run_row(row, suites):
     result = Result(row)
     start = time.monotonic()
@@ -225,11 +280,11 @@ def run_row(row, suites):
         emulator = emulator_of(row)
         build(row, emulator)
         result.how = f"ran, {emulator[0]}" if emulator else "ran"
-        for suite in suites:
-            run = run_fuzz(row, emulator) if suite == "fuzz" else run_suite(
-                row, suite, emulator)
-            result.checks[suite] = run[0]
-            result.failures += run[1]
+        with world_of(row, emulator):
+            for suite in suites:
+                passed, failures = run_one(row, suite, emulator)
+                result.checks[suite] = passed
+                result.failures += failures
     except Skip as why:
         result.how = f"skipped: {why}"
     except Broken as why:

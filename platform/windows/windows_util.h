@@ -30,11 +30,14 @@ static inline struct mh_os_err mh_windows_done(bool worked, DWORD saved) {
 }
 
 // Memory, addresses, commit charge, and the quota of a job. Listed in
-// Microsoft's "System Error Codes".
+// Microsoft's "System Error Codes". Access denied is what wine says of a commit
+// for which its own system has no memory; nothing else that is asked here is
+// ever denied.
 static inline bool mh_windows_is_oom(int code) {
     return code == ERROR_NOT_ENOUGH_MEMORY || code == ERROR_OUTOFMEMORY ||
            code == ERROR_COMMITMENT_LIMIT ||
-           code == ERROR_NO_SYSTEM_RESOURCES || code == ERROR_NOT_ENOUGH_QUOTA;
+           code == ERROR_NO_SYSTEM_RESOURCES ||
+           code == ERROR_NOT_ENOUGH_QUOTA || code == ERROR_ACCESS_DENIED;
 }
 
 // The counter runs at a rate of its own; the two parts keep the product within

@@ -8,8 +8,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
+#if MH_HAVE_FORK
+#    include <sys/resource.h>
+#    include <unistd.h>
+#endif
 
 #include "core/base/params.h"
 #include "core/heap/arena.h"
@@ -86,7 +88,7 @@ START_TEST(every_object_lies_where_the_row_has_numbers) {
 }
 END_TEST
 
-#if !MH_TEST_SIM
+#if !MH_TEST_SIM && MH_HAVE_FORK
 // What programs map otherwise lies at the other end of the address space.
 START_TEST(a_heap_of_32_bits_begins_above_the_program) {
     uintptr_t program = (uintptr_t)sbrk(0);
@@ -105,16 +107,17 @@ START_TEST(a_heap_of_32_bits_begins_above_the_program) {
 END_TEST
 #endif
 
+#if MH_TEST_SIM || MH_HAVE_FORK
 // ulimit -v of 32 MiB. Of the real system only natively: emulators do not hold
 // a program to its limit.
 static void leave_little_space(void) {
     size_t limit = 32 * MIB;
-#if MH_TEST_SIM
+#    if MH_TEST_SIM
     mh_sim_limit_space(limit);
-#else
+#    else
     struct rlimit little = {limit, limit};
     ck_assert_int_eq(setrlimit(RLIMIT_AS, &little), 0);
-#endif
+#    endif
 }
 
 START_TEST(a_heap_starts_and_serves_8_mb_in_32_mib_of_addresses) {
@@ -128,6 +131,7 @@ START_TEST(a_heap_starts_and_serves_8_mb_in_32_mib_of_addresses) {
     ck_assert_uint_eq(empty(n), n);
 }
 END_TEST
+#endif
 
 int main(void) {
     Suite *suite = suite_create("os_layout");
@@ -137,10 +141,13 @@ int main(void) {
     tcase_add_test(tests, every_object_lies_where_the_row_has_numbers);
 #if MH_TEST_SIM
     tcase_add_test(tests, a_heap_starts_and_serves_8_mb_in_32_mib_of_addresses);
-#else
+#elif MH_HAVE_FORK
     tcase_add_test(tests, a_heap_of_32_bits_begins_above_the_program);
     MH_ADD_NATIVE_TEST(tests,
                        a_heap_starts_and_serves_8_mb_in_32_mib_of_addresses);
+#else
+    mh_leave_out(a_heap_starts_and_serves_8_mb_in_32_mib_of_addresses,
+                 "no limit of addresses");
 #endif
     suite_add_tcase(suite, tests);
     return mh_test_main(suite);
