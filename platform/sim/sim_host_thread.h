@@ -8,12 +8,10 @@
 #ifdef _WIN32
 #    include "platform/windows/windows_thread.h"
 
-#    define mh_host_thread_words    mh_windows_thread_words
-#    define mh_host_on_thread_exit  mh_windows_on_thread_exit
-#    define mh_host_arm_thread_exit mh_windows_arm_thread_exit
-#    define mh_host_on_process_exit mh_windows_on_process_exit
-#    define mh_host_start           mh_windows_start
-#    define mh_host_clock           mh_windows_clock
+#    define MH_HOST_THREAD_WORDS    mh_windows_thread_words
+#    define MH_HOST_ON_THREAD_EXIT  mh_windows_on_thread_exit
+#    define MH_HOST_ARM_THREAD_EXIT mh_windows_arm_thread_exit
+#    define MH_HOST_START           mh_windows_start
 
 static inline void mh_host_nap(uint64_t ns) {
     DWORD saved = GetLastError();
@@ -35,16 +33,24 @@ static inline struct mh_os_err mh_host_on_fork(void (*prepare)(void),
     return (struct mh_os_err){0};
 }
 
+static inline struct mh_os_err mh_host_on_process_exit(void (*hook)(void)) {
+    return mh_windows_on_process_exit(hook);
+}
+
+static inline uint64_t mh_host_clock(void) {
+    return mh_windows_clock();
+}
+
 #else
 #    include <sched.h>
 
 #    include "platform/posix/posix_thread.h"
 #    include "platform/posix/posix_util.h"
 
-#    define mh_host_thread_words    mh_posix_thread_words
-#    define mh_host_on_thread_exit  mh_posix_on_thread_exit
-#    define mh_host_arm_thread_exit mh_posix_arm_thread_exit
-#    define mh_host_start           mh_posix_start
+#    define MH_HOST_THREAD_WORDS    mh_posix_thread_words
+#    define MH_HOST_ON_THREAD_EXIT  mh_posix_on_thread_exit
+#    define MH_HOST_ARM_THREAD_EXIT mh_posix_arm_thread_exit
+#    define MH_HOST_START           mh_posix_start
 
 static inline void mh_host_nap(uint64_t ns) {
     const struct timespec nap = mh_posix_timespec(ns);

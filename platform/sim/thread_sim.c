@@ -48,15 +48,15 @@ uint64_t mh_os_thread_id(void) {
 }
 
 uint32_t *mh_os_thread_words(void) {
-    return mh_host_thread_words();
+    return MH_HOST_THREAD_WORDS();
 }
 
 struct mh_os_err mh_os_on_thread_exit(void (*hook)(void *value)) {
-    return mh_host_on_thread_exit(hook);
+    return MH_HOST_ON_THREAD_EXIT(hook);
 }
 
 struct mh_os_err mh_os_arm_thread_exit(void *value) {
-    return mh_host_arm_thread_exit(value);
+    return MH_HOST_ARM_THREAD_EXIT(value);
 }
 
 struct mh_os_err mh_os_on_fork(void (*prepare)(void), void (*parent)(void),
@@ -70,5 +70,5 @@ struct mh_os_err mh_os_on_process_exit(void (*hook)(void)) {
 
 struct mh_os_err mh_os_thread_start(void (*main)(void *arg), void *arg,
                                     size_t stack_size) {
-    return mh_host_start(main, arg, stack_size);
+    return MH_HOST_START(main, arg, stack_size);
 }
