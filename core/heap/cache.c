@@ -225,6 +225,23 @@ static struct mh_span *next_span(struct mh_cache *cache, unsigned size_class) {
     return span;
 }
 
+// Where the system, or a limit, does not let the holes of the current span be
+// filled, an owned one without any serves in its place. NULL when there is
+// none; then none is current.
+static struct mh_span *whole_span(struct mh_cache *cache, unsigned size_class) {
+    struct mh_span *refused = cache->current[size_class];
+    struct mh_span *span = cache->partial[size_class];
+    while (span != NULL && span->has_holes) {
+        span = span->list_next;
+    }
+    if (span != NULL) {
+        unlist_partial(cache, span);
+    }
+    cache->current[size_class] = span;
+    settle(cache, refused, size_class);
+    return span;
+}
+
 static size_t least(size_t a, size_t b) {
     return a < b ? a : b;
 }
@@ -244,7 +261,10 @@ static uint32_t refill(struct mh_cache *cache, unsigned size_class,
         cache->current[size_class] = span;
     }
     if (!mh_span_fill_holes(span)) {
-        return 0;
+        span = whole_span(cache, size_class);
+        if (span == NULL) {
+            return 0;
+        }
     }
     uint32_t n = span->nfree < max ? span->nfree : max;
     mh_span_take(span, n, bottom + 1 + n);

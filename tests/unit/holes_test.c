@@ -263,6 +263,31 @@ START_TEST(a_hole_that_cannot_be_filled_is_out_of_memory_and_no_more) {
 }
 END_TEST
 
+static void make_one(void *arg) {
+    *(void **)arg = mheap_malloc(SIZE);
+}
+
+// One in the middle had its holes filled when that was possible still.
+START_TEST(where_holes_cannot_be_filled_a_span_without_any_serves) {
+    void *p = NULL;
+    struct mh_span *whole = span_of(N / KEPT / 2 * KEPT);
+    ck_assert_ptr_ne(span_of(0), whole);
+    ck_assert(mh_span_fill_holes(whole));
+    mh_sim_fail_kind(MH_OP_used, true);
+    mh_sim_fail_kind(MH_OP_alloc, true);
+    mh_sim_fail_kind(MH_OP_reserve, true);
+    // More than lie in bins.
+    for (size_t i = 0; i < 64; i++) {
+        mh_actor_do(&other, make_one, &p);
+        ck_assert_ptr_nonnull(p);
+        memset(p, 1, SIZE);
+        mheap_free(p);
+    }
+    check_books();
+    mh_sim_fail_nothing();
+}
+END_TEST
+
 static void make_in(void *arg) {
     for (size_t i = 0; i < N; i++) {
         objects[i] = mheap_alloc_in(arg, SIZE);
@@ -488,6 +513,8 @@ int main(void) {
     tcase_add_test(filled, holes_are_filled_before_a_span_ends);
     tcase_add_test(filled,
                    a_hole_that_cannot_be_filled_is_out_of_memory_and_no_more);
+    tcase_add_test(filled,
+                   where_holes_cannot_be_filled_a_span_without_any_serves);
     tcase_add_test(filled, holes_are_filled_from_free_pages_at_the_soft_limit);
     tcase_add_test(filled,
                    a_span_whose_holes_cannot_be_filled_ends_as_one_hole);
