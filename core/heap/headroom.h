@@ -16,8 +16,9 @@
 // not, and 3 does not, more is in use than the limit allows: then nothing is
 // tried for nineteen times as long as the trying took.
 //
-// A call that is about to fail by the hard limit gives back all there is, waits
-// for nobody, and tries once more.
+// A call that is about to fail by the hard limit gives back all there is and
+// tries once more. For that, as for 2 and 3, it waits until a round or a fork
+// that is under way has ended, and for no thread beyond that.
 
 #ifndef MHEAP_CORE_HEAP_HEADROOM_H
 #define MHEAP_CORE_HEAP_HEADROOM_H
