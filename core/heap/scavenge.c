@@ -202,11 +202,9 @@ size_t mh_heap_release_all_locked(void) {
     size_t done = 0;
     uint32_t count = MH_LOAD_ACQUIRE(&mh_heaps.count);
     for (uint32_t i = 0; i < count; i++) {
-        struct mheap *heap = mh_heap_by_id(i);
-        if (is_live(heap)) {
-            mh_cache_flush_side(heap);
-            done += mh_heap_release(heap);
-        }
+        // Also of heaps that were destroyed when the system took nothing.
+        mh_cache_flush_side(mh_heap_by_id(i));
+        done += mh_heap_release(mh_heap_by_id(i));
     }
     return done;
 }

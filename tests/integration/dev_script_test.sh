@@ -431,8 +431,8 @@ cross_installs_the_compiler_and_builds_for_it() {
     mkdir -p "$work/tree/scripts"
     cp "$source_dir/scripts/cross_check.sh" "$work/tree/scripts/"
     # The source is there already, so nothing has to be fetched.
-    mkdir -p "$work/tree/build/cross/source/check"
-    touch "$work/tree/build/cross/source/check/CMakeLists.txt"
+    mkdir -p "$work/tree/build/cross/source/check/debian"
+    touch "$work/tree/build/cross/source/check/debian/control"
     stand_in cmake <<'END'
 printf 'cmake %s\n' "$*" >>"$state/calls"
 [[ $1 != --build ]] || { mkdir -p build/cross/linux-ppc64/lib/pkgconfig &&

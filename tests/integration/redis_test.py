@@ -120,7 +120,7 @@ def drive(server, benchmark, load):
 def goes_home(server, idle_kib):
     """The server is told nothing but FLUSHALL, and calls only what it calls
     anyway. It takes two seconds; more on a machine that is busy."""
-    populated = server.ask("DEBUG", "POPULATE", "300000", "key", "100")
+    populated = server.ask("DEBUG", "POPULATE", "400000", "key", "100")
     real.check(populated == "OK", f"DEBUG POPULATE: {populated}")
     full = server.resident_kib() / idle_kib
     real.check(full > 3, f"full it has only {full:.2f} x its start")
