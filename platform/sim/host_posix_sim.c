@@ -50,8 +50,8 @@ bool mh_host_unmap(void *base, size_t size) {
     return mh_os_ok(mh_posix_unmap(base, size));
 }
 
-// The simulator writes over what it takes back: with huge pages a test of 100 MB
-// spends a tenth of the time in page faults.
+// The simulator writes over what it takes back: with huge pages a test of
+// 100 MB spends a tenth of the time in page faults.
 static void prefer_huge_pages(void *base, size_t size) {
 #ifdef MADV_HUGEPAGE
     int saved = errno;

@@ -92,8 +92,10 @@ static void run_random(uint64_t seed, uint64_t steps, uint64_t ms) {
         }
         ops_finish();
     }
-    printf("heap_ops_fuzz: %s: %" PRIu64 " steps agree\n",
-           mh_sim_traits_now()->name, ops_done());
+    printf("heap_ops_fuzz: %s: %" PRIu64 " steps agree, %" PRIu64
+           " calls refused\n",
+           mh_sim_traits_now()->name, ops_done(),
+           mh_sim_failures(MH_SIM_NCALLS));
 }
 
 static int replay(const char *path) {

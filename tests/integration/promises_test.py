@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+"""promises_test.py - the table of scripts/promises.py judges what was measured.
+
+The programs of the rows are small scripts here, put where a build has its own.
+"""
+
+import contextlib
+import io
+import os
+import pathlib
+import sys
+import tempfile
+import unittest
+from unittest import mock
+
+SOURCE = pathlib.Path(os.environ.get(
+    "MHEAP_SOURCE_DIR", pathlib.Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(SOURCE / "scripts"))
+import promises  # noqa: E402  # the folder is known only now
+
+
+class PromisesTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.build = pathlib.Path(folder.name)
+        (self.build / "bin").mkdir()
+
+    def script(self, name, text, folder="bin"):
+        path = self.build / folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("#!/bin/sh\n" + text)
+        path.chmod(0o755)
+
+    def machine(self, suite=None):
+        return promises.Machine(self.build, True, suite)
+
+    def result(self, name, suite=None):
+        promise, = (p for p in promises.PROMISES if p.name == name)
+        return promises.measure(promise, self.machine(suite))
+
+    def table(self, *rows, known=()):
+        """What run() prints of rows of (name, verdict), and what is wrong."""
+        made = [promises.Promise(name, "what", "target",
+                                 lambda _, v=verdict: promises.Result("it", v))
+                for name, verdict in rows]
+        out = io.StringIO()
+        with mock.patch.object(promises, "OPEN", dict.fromkeys(known, "why")), \
+                contextlib.redirect_stdout(out):
+            wrong = promises.run(self.machine(), made)
+        return out.getvalue(), wrong
+
+    def test_a_target_that_is_met_passes(self):
+        self.script("probe_api", "echo cases=10 differences=0")
+        result = self.result("P17")
+        self.assertEqual(result.verdict, promises.PASS)
+        self.assertEqual(result.measured, "10 cases, 0 differences")
+
+    def test_a_target_that_is_not_met_falls_short(self):
+        self.script("probe_api", "echo cases=10 differences=1")
+        self.assertEqual(self.result("P17").verdict, promises.SHORT)
+
+    def test_one_size_below_the_bar_falls_short(self):
+        line = "echo percent_48=99 percent_1k=99 percent_40k={} percent_3m=99"
+        for percent, verdict in ((90, promises.PASS), (89, promises.SHORT)):
+            self.script("probe_space", line.format(percent))
+            self.assertEqual(self.result("P8").verdict, verdict)
+
+    def test_a_family_that_corrupts_or_loses_memory_is_named(self):
+        self.script("probe_faults", "echo got_mib=9 reused_percent=100 "
+                    "corrupt=$(test $1 = madvise && echo 1 || echo 0)")
+        result = self.result("P7b")
+        self.assertEqual(result.verdict, promises.SHORT)
+        self.assertIn("4 of 5", result.measured)
+        self.assertIn("madvise", result.measured)
+
+    def test_a_program_that_fails_falls_short_with_its_last_words(self):
+        self.script("probe_api", "echo first >&2; echo last words >&2; exit 3")
+        result = self.result("P17")
+        self.assertEqual(result.verdict, promises.SHORT)
+        self.assertEqual(result.measured,
+                         "probe_api: ended with 3: last words")
+
+    def test_a_program_that_is_not_there_falls_short(self):
+        self.assertEqual(self.result("P17").verdict, promises.SHORT)
+
+    def test_without_a_path_the_suite_counts_as_not_run(self):
+        result = self.result("P5a")
+        self.assertEqual(result.verdict, promises.NOT_RUN)
+        self.assertIn("give a path", result.measured)
+
+    def test_the_suite_passes_when_every_bad_free_is_stopped(self):
+        self.script("double_free_small", "exit 1", "suite")
+        self.script("invalid_free_small", "echo NOT_CAUGHT; kill -ABRT $$",
+                    "suite")
+        self.script("overflow", "echo NOT_CAUGHT", "suite")
+        result = self.result("P5a", self.build / "suite")
+        self.assertEqual(result.verdict, promises.PASS)
+        self.assertEqual(result.measured, "double_free 1 of 1, "
+                         "invalid_free 1 of 1, all 2 of 3")
+
+    def test_one_bad_free_that_is_not_stopped_falls_short(self):
+        self.script("double_free_small", "exit 1", "suite")
+        self.script("double_free_large", "echo NOT_CAUGHT", "suite")
+        self.script("invalid_free_small", "exit 1", "suite")
+        self.assertEqual(self.result("P5a", self.build / "suite").verdict,
+                         promises.SHORT)
+
+    def test_an_empty_suite_falls_short(self):
+        (self.build / "suite").mkdir()
+        self.assertEqual(self.result("P5a", self.build / "suite").verdict,
+                         promises.SHORT)
+
+    def test_the_table_counts_every_row(self):
+        text, wrong = self.table(("A", "pass"), ("B", "not run"), ("C", "pass"))
+        self.assertEqual(wrong, [])
+        self.assertIn("2 pass, 0 fall short, 1 not run", text)
+        self.assertEqual(text.count("| it "), 3)
+
+    def test_a_row_that_falls_short_unexpectedly_is_wrong(self):
+        _, wrong = self.table(("A", "pass"), ("B", "short"))
+        self.assertEqual(wrong, ["B: it"])
+
+    def test_a_row_known_to_fall_short_is_named_below_the_table(self):
+        text, wrong = self.table(("B", "short"), known=("B",))
+        self.assertEqual(wrong, [])
+        self.assertIn("known: B: why", text)
+
+    def test_a_row_known_to_fall_short_that_passes_is_wrong(self):
+        _, wrong = self.table(("B", "pass"), known=("B",))
+        self.assertEqual(wrong, ["B passes: take it off OPEN"])
+
+    def test_an_unknown_row_is_refused(self):
+        with self.assertRaises(SystemExit) as caught, \
+                contextlib.redirect_stderr(io.StringIO()):
+            promises.parse(["--build", str(self.build), "--only", "P99"])
+        self.assertEqual(caught.exception.code, 2)
+
+    def test_every_known_row_exists_and_names_are_unique(self):
+        names = [promise.name for promise in promises.PROMISES]
+        self.assertEqual(len(names), len(set(names)))
+        self.assertLessEqual(set(promises.OPEN), set(names))
+
+
+if __name__ == "__main__":
+    unittest.main()
