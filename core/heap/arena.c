@@ -49,13 +49,14 @@ static void keep_addresses_locked(uintptr_t base, size_t size) {
 }
 
 // Where addresses are few, a heap that begins above the program has room to
-// grow in one piece. With a limit on addresses it takes only what it needs:
-// they may be wanted elsewhere.
+// grow in one piece. With a limit on addresses it takes only what it needs, in
+// the same place: they may be wanted elsewhere.
 static void start_above_program(void) {
     const struct mh_os_facts *facts = mh_sys_facts();
+    bool ahead = facts->space_bytes == 0;
 
-    if (facts->program_end != 0 && facts->space_bytes == 0) {
-        mh_hints_start(&hints, facts->program_end, MH_FOR_HEAP);
+    if (facts->program_end != 0) {
+        mh_hints_start(&hints, facts->program_end, ahead, MH_FOR_HEAP);
     }
 }
 

@@ -198,7 +198,7 @@ static void *start_at(struct mh_hints *h, uint64_t hint, size_t size,
     return base;
 }
 
-void mh_hints_start(struct mh_hints *h, uint64_t program_end,
+void mh_hints_start(struct mh_hints *h, uint64_t program_end, bool ahead,
                     enum mh_purpose purpose) {
     if (h->layout->rule != MH_HINTS_ABOVE_PROGRAM) {
         return;
@@ -206,7 +206,7 @@ void mh_hints_start(struct mh_hints *h, uint64_t program_end,
     uint64_t hint = mh_layout_program_hint(h->layout, program_end);
     void *base = NULL;
     uint64_t size = 0;
-    for (unsigned i = 0; base == NULL; i++) {
+    for (unsigned i = 0; ahead && base == NULL; i++) {
         size = mh_layout_initial_bytes(h->layout, i);
         if (size == 0) {
             break;

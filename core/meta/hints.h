@@ -34,12 +34,13 @@ struct mh_hints {
 // mh_hints_init fills the list from the layout. Makes no system call.
 void mh_hints_init(struct mh_hints *h, const struct mh_layout *layout);
 
-// mh_hints_start makes the reservation of a row that starts above the program:
-// the largest of its initial sizes that can be had, just above program_end (the
-// end of the program and its break) where possible. It makes one hint, behind
-// the reservation, or above the program when there is none. For other rows it
-// does nothing. Failure is not reported: growth then begins with nothing.
-void mh_hints_start(struct mh_hints *h, uint64_t program_end,
+// mh_hints_start begins a row that starts above the program. With ahead it
+// reserves the largest of the row's initial sizes that can be had, just above
+// program_end (the end of the program and its break) where possible. It makes
+// one hint, behind the reservation, or above the program when there is none.
+// For other rows it does nothing. Failure is not reported: growth then begins
+// with nothing.
+void mh_hints_start(struct mh_hints *h, uint64_t program_end, bool ahead,
                     enum mh_purpose purpose);
 
 // mh_hints_is_initial: a piece at base would be one of the initial reservation,

@@ -15,6 +15,13 @@ unsigned mh_host_address_bits(void) {
     return mh_address_bits((uintptr_t)__builtin_frame_address(0));
 }
 
+// Asking for no more moves nothing.
+size_t mh_host_program_end(void) {
+    void *end = sbrk(0);
+
+    return end == (void *)-1 ? 0 : (size_t)end;
+}
+
 static int protection(bool access) {
     return access ? PROT_READ | PROT_WRITE : PROT_NONE;
 }

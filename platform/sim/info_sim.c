@@ -17,6 +17,7 @@ void mh_os_query(struct mh_os_info *info) {
         .huge_page_size = traits->huge_page_size,
         .address_bits = mh_host_address_bits(),
         .space_bytes = mh_sim_space(),
+        .program_end = mh_host_program_end(),
         .partial_free = traits->partial_free,
         .unused_zeroes = traits->comeback == MH_SIM_ZEROES,
         .commit_charged = traits->commit_charged,

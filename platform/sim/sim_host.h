@@ -20,6 +20,9 @@ size_t mh_host_granularity(void);
 // mh_host_address_bits is how wide a user address is.
 unsigned mh_host_address_bits(void);
 
+// mh_host_program_end is where program and break end now; 0: unknown.
+size_t mh_host_program_end(void);
+
 // mh_host_map gets zeroed memory at the hint or, when that is taken or NULL, at
 // a multiple of align anywhere; every access traps unless access says that it
 // may be used. NULL when the host has none.

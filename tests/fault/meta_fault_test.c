@@ -222,7 +222,7 @@ static int use_hints(void) {
 
     layout.rule = MH_HINTS_ABOVE_PROGRAM;
     mh_hints_init(&h, &layout);
-    mh_hints_start(&h, 0x10000000, MH_FOR_HEAP);
+    mh_hints_start(&h, 0x10000000, true, MH_FOR_HEAP);
     settle();
     TRY(ok, from_hints(&h, 4 * MIB, 4 * MIB));
     return served + ok;

@@ -375,7 +375,7 @@ static void start_above_program(int os, size_t space) {
     layout.rule = MH_HINTS_ABOVE_PROGRAM;
     mh_hints_init(&hints, &layout);
     mh_sim_limit_space(space);
-    mh_hints_start(&hints, program_end, MH_FOR_HEAP);
+    mh_hints_start(&hints, program_end, true, MH_FOR_HEAP);
 }
 
 static uint64_t above_program(void) {
@@ -427,6 +427,21 @@ START_TEST(without_an_initial_reservation_the_heap_grows_above_the_program) {
 }
 END_TEST
 
+// As where addresses are limited.
+START_TEST(nothing_is_reserved_ahead_unless_asked_for) {
+    start_over(_i);
+    program_end = room(1024 * MIB);
+    layout.rule = MH_HINTS_ABOVE_PROGRAM;
+    mh_hints_init(&hints, &layout);
+    mh_hints_start(&hints, program_end, false, MH_FOR_HEAP);
+
+    ck_assert_uint_eq(held(), 0);
+    ck_assert_uint_eq(reserve(MIB, MIB), above_program());
+    ck_assert_uint_eq(reserve(MIB, MIB), above_program() + MIB);
+    ck_assert_uint_eq(held(), 2 * MIB);
+}
+END_TEST
+
 START_TEST(an_initial_reservation_elsewhere_is_as_good) {
     start_over(_i);
     uint64_t place = room(1024 * MIB);
@@ -434,7 +449,7 @@ START_TEST(an_initial_reservation_elsewhere_is_as_good) {
     mh_hints_init(&hints, &layout);
     program_end = place;
     occupy(above_program(), ARENA);
-    mh_hints_start(&hints, program_end, MH_FOR_HEAP);
+    mh_hints_start(&hints, program_end, true, MH_FOR_HEAP);
 
     ck_assert_uint_eq(held(), 512 * MIB);
     uint64_t start = reserve(512 * MIB, ARENA);
@@ -451,7 +466,7 @@ START_TEST(only_what_is_left_of_the_initial_reservation_is_initial) {
     mh_hints_init(&hints, &layout);
     ck_assert(!mh_hints_is_initial(&hints, 0));
     program_end = place;
-    mh_hints_start(&hints, program_end, MH_FOR_HEAP);
+    mh_hints_start(&hints, program_end, true, MH_FOR_HEAP);
 
     struct mh_hints untouched = hints;
     uint64_t first = reserve(ARENA, ARENA);
@@ -469,7 +484,7 @@ START_TEST(other_layouts_reserve_nothing_at_start) {
     start_over(_i);
     layout.rule = MH_HINTS_LISTED;
     mh_hints_init(&hints, &layout);
-    mh_hints_start(&hints, 0x400000, MH_FOR_HEAP);
+    mh_hints_start(&hints, 0x400000, true, MH_FOR_HEAP);
 
     ck_assert_uint_eq(held(), 0);
     ck_assert_uint_eq(hints.nhints, mh_layout_nhints(&layout));
@@ -510,6 +525,7 @@ static Suite *hints_suite(void) {
         a_smaller_initial_reservation_is_taken_where_room_is_scarce,
         the_smallest_initial_reservation_is_128_mib,
         without_an_initial_reservation_the_heap_grows_above_the_program,
+        nothing_is_reserved_ahead_unless_asked_for,
         an_initial_reservation_elsewhere_is_as_good,
         other_layouts_reserve_nothing_at_start,
         only_what_is_left_of_the_initial_reservation_is_initial,

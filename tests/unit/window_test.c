@@ -92,7 +92,7 @@ START_TEST(no_other_address_is_below_the_limit) {
     ck_assert(!covers(FIRST + SIZE));
     ck_assert(!covers(0));
     ck_assert(!covers(UINTPTR_MAX & ~(uintptr_t)15));
-    ck_assert(!covers(FIRST | (uintptr_t)1 << (sizeof(uintptr_t) * 8 - 1)));
+    ck_assert(!covers(FIRST ^ (uintptr_t)1 << (sizeof(uintptr_t) * 8 - 1)));
     for (uintptr_t off = 1; off < 16; off++) {
         ck_assert(!covers(FIRST + off));
         ck_assert(!covers(FIRST + SIZE - off));
