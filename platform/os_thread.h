@@ -61,6 +61,9 @@ mh_os_on_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 // ends by exit or by returning from main; after _exit or a kill nothing runs.
 MH_NODISCARD struct mh_os_err mh_os_on_process_exit(void (*hook)(void));
 
+// What a thread has at least, whatever it is asked for.
+#define MH_OS_LEAST_STACK ((size_t)16 << 10)
+
 // mh_os_thread_start runs main(arg) on a new detached thread with a stack of at
 // least stack_size bytes and all signals blocked.
 MH_NODISCARD struct mh_os_err mh_os_thread_start(void (*main)(void *arg),

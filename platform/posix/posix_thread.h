@@ -108,6 +108,7 @@ static void *posix_entry(void *start_arg) {
 // blocked, so that no handler of the program ever runs on a thread it does not
 // know. The C library rejects stacks below its own needs, which grow with the
 // program's thread-local data, so a rejected size is doubled up to a megabyte.
+// musl takes 2 KiB, which one call with a small buffer overruns.
 static inline int posix_create(struct posix_start *start, size_t stack_size) {
     pthread_attr_t attr;
     pthread_t thread;
@@ -116,6 +117,9 @@ static inline int posix_create(struct posix_start *start, size_t stack_size) {
 
     if (code != 0) {
         return code;
+    }
+    if (stack_size < MH_OS_LEAST_STACK) {
+        stack_size = MH_OS_LEAST_STACK;
     }
     (void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     (void)sigfillset(&all);

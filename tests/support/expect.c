@@ -59,7 +59,7 @@ static void on_trap(int signal_number) {
 
 bool mh_traps(const void *address) {
     struct sigaction action, old_segv, old_bus;
-    bool trapped = true;
+    volatile bool trapped = true; // seen after the jump back
 
     memset(&action, 0, sizeof(action));
     action.sa_handler = on_trap;
