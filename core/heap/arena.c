@@ -9,6 +9,7 @@
 #include "core/heap/size_class.h"
 #include "core/meta/hints.h"
 #include "core/meta/layout.h"
+#include "core/meta/linear.h"
 #include "core/sys/sys.h"
 
 enum {
@@ -19,6 +20,9 @@ enum {
 struct mh_arenas mh_arenas = {.lock = MH_LOCK_INIT(MH_RANK_ARENAS)};
 
 static struct mh_hints hints; // (l) of mh_arenas
+
+// Room for the records of all arenas, where a heap begins above the program.
+static struct mh_linear records_ahead; // (l) of mh_arenas; empty: none
 
 MH_STATIC_ASSERT(MH_ARENA_PAGES <= UINT16_MAX + 1,
                  "a span index fits a page's");
@@ -60,6 +64,22 @@ static void start_above_program(void) {
     }
 }
 
+// Records that lay among what the heap grows by would cut it up: large objects
+// then fit nowhere, though there are addresses enough. The words of arenas have
+// the window; this is for the rest. Half of it is better than nothing.
+static void reserve_records_ahead(void) {
+    size_t page = mh_sys_facts()->page_size;
+    size_t each = mh_align_up(sizeof(struct mh_arena), page);
+    bool ahead = mh_layout_own()->rule == MH_HINTS_ABOVE_PROGRAM &&
+                 mh_sys_facts()->space_bytes == 0;
+    size_t n = ahead ? mh_window_memory.narenas : 0;
+
+    while (n != 0 &&
+           mh_linear_init(&records_ahead, n * each, MH_FOR_SPANS) != MH_OK) {
+        n /= 2;
+    }
+}
+
 // The address layout and the map, once. A window, where there is no room for
 // all of the map, lies around the first reservation, for hints need not be
 // heeded.
@@ -95,6 +115,7 @@ static enum mh_status init_locked(void) {
         return status;
     }
     mh_window_init(first);
+    reserve_records_ahead();
     if (mh_arena_map.count < full) {
         // Only what lies in the window is of use.
         hints.nhints = 0;
@@ -125,6 +146,16 @@ static enum mh_status grow_table_locked(void) {
     return MH_OK;
 }
 
+// Room for a record, zeroed: from what was reserved ahead, or anywhere.
+static struct mh_arena *record_room_locked(size_t size) {
+    struct mh_arena *arena = NULL;
+    if (records_ahead.base != 0) {
+        arena =
+            mh_linear_alloc(&records_ahead, size, mh_sys_facts()->page_size);
+    }
+    return arena != NULL ? arena : mh_sys_alloc(size, MH_FOR_SPANS);
+}
+
 // A zeroed record for the arena at base, with its words: in the window, or
 // behind it. NULL when out of memory.
 static struct mh_arena *new_record_locked(uintptr_t base) {
@@ -134,7 +165,7 @@ static struct mh_arena *new_record_locked(uintptr_t base) {
     if (status != MH_OK) {
         size += MH_WORDS_BYTES;
     }
-    struct mh_arena *arena = mh_sys_alloc(size, MH_FOR_SPANS);
+    struct mh_arena *arena = record_room_locked(size);
     if (arena == NULL) {
         return NULL;
     }

@@ -106,6 +106,24 @@ START_TEST(a_heap_of_32_bits_begins_above_the_program) {
     mheap_free((void *)first);
 }
 END_TEST
+
+// Else the first object that is larger than the hole up to one of them would
+// find no room, though there is enough.
+START_TEST(metadata_does_not_cut_up_what_the_heap_of_32_bits_grows_by) {
+    size_t n = 0;
+    while (n < 20 && (objects[n] = mheap_malloc(32 * MIB)) != NULL) {
+        n++; // 640 MiB, where there are so many: more than is reserved at start
+    }
+    ck_assert_uint_ge(n, 4);
+    size_t page = mh_sys_facts()->page_size;
+    for (size_t i = 1; i < mh_arenas.count; i++) {
+        const struct mh_arena *before = mh_arenas.table[i - 1];
+        size_t size = mh_align_up((size_t)before->record_bytes, page);
+        ck_assert_uint_eq((uintptr_t)mh_arenas.table[i],
+                          (uintptr_t)before + size);
+    }
+}
+END_TEST
 #endif
 
 #if MH_TEST_SIM || MH_HAVE_FORK
@@ -144,6 +162,10 @@ int main(void) {
     tcase_add_test(tests, a_heap_starts_and_serves_8_mb_in_32_mib_of_addresses);
 #elif MH_HAVE_FORK
     tcase_add_test(tests, a_heap_of_32_bits_begins_above_the_program);
+    if (mh_layout_own()->rule == MH_HINTS_ABOVE_PROGRAM) {
+        tcase_add_test(
+            tests, metadata_does_not_cut_up_what_the_heap_of_32_bits_grows_by);
+    }
     if (!MH_SANITIZED) {
         MH_ADD_NATIVE_TEST(
             tests, a_heap_starts_and_serves_8_mb_in_32_mib_of_addresses);
