@@ -7,6 +7,10 @@
 enum { MH_HOST_LARGE = 4 << 20 }; // bytes
 
 size_t mh_host_granularity(void) {
+    return mh_host_page_size();
+}
+
+size_t mh_host_page_size(void) {
     return (size_t)sysconf(_SC_PAGESIZE);
 }
 

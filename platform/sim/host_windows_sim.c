@@ -39,6 +39,17 @@ size_t mh_host_granularity(void) {
     return system.dwAllocationGranularity;
 }
 
+size_t mh_host_page_size(void) {
+    SYSTEM_INFO system;
+
+    GetSystemInfo(&system);
+    return system.dwPageSize;
+}
+
+size_t mh_host_program_end(void) {
+    return 0; // there is no break
+}
+
 unsigned mh_host_address_bits(void) {
     SYSTEM_INFO system;
 

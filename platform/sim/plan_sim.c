@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/base/atomic.h"
 #include "core/base/stir.h"
@@ -90,7 +89,7 @@ static uint64_t holder; // process id of the lock's holder, or 0
 
 // The host protects whole pages of its own: smaller ones cannot be simulated.
 static void take_host_pages(void) {
-    size_t host = (size_t)sysconf(_SC_PAGESIZE);
+    size_t host = mh_host_page_size();
 
     if (sim.traits.page_size < host) {
         sim.traits.page_size = host;

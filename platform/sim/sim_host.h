@@ -17,6 +17,9 @@
 // simulated system can do so in smaller ones.
 size_t mh_host_granularity(void);
 
+// mh_host_page_size is what the host protects in units of.
+size_t mh_host_page_size(void);
+
 // mh_host_address_bits is how wide a user address is.
 unsigned mh_host_address_bits(void);
 

@@ -4,7 +4,9 @@
 #include <check.h>
 #include <errno.h>
 #include <pthread.h>
-#include <sys/wait.h>
+#if MH_HAVE_FORK
+#    include <sys/wait.h>
+#endif
 #include <unistd.h>
 
 #include "core/heap/bad_free.h"
@@ -285,6 +287,7 @@ START_TEST(where_they_are_only_counted_nothing_waits) {
 }
 END_TEST
 
+#if MH_HAVE_FORK
 START_TEST(the_child_of_a_fork_leaves_it_to_the_parent) {
     mh_actor_do(&other, free_it, objects[5]);
     mh_actor_end(&other);
@@ -303,6 +306,7 @@ START_TEST(the_child_of_a_fork_leaves_it_to_the_parent) {
     require_heard_of(objects[5]);
 }
 END_TEST
+#endif
 
 // ---- the places -------------------------------------------------------------
 
@@ -380,7 +384,11 @@ int main(void) {
     tcase_add_test(told, more_than_are_kept_are_counted);
     tcase_add_test(told, without_a_handler_the_process_is_told_and_ends);
     tcase_add_test(told, where_they_are_only_counted_nothing_waits);
+#if MH_HAVE_FORK
     tcase_add_test(told, the_child_of_a_fork_leaves_it_to_the_parent);
+#else
+    mh_leave_out(the_child_of_a_fork_leaves_it_to_the_parent, "needs fork");
+#endif
     suite_add_tcase(suite, told);
     TCase *places = tcase_create("places");
     tcase_add_test(places, what_threads_put_at_once_is_taken_once);

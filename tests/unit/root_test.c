@@ -35,10 +35,13 @@ static const struct mheap_inspect_field *row(const char *name) {
 static uint64_t read_field(const void *record, const char *name, uint64_t i) {
     const struct mheap_inspect_field *field = row(name);
     const char *at = (const char *)record + field->offset + i * field->stride;
+    const uint64_t one = 1;
     uint64_t value = 0;
     ck_assert_uint_lt(i, field->count);
     ck_assert_uint_le(field->width, sizeof(value));
-    memcpy(&value, at, field->width); // little-endian hosts only
+    bool low_first = *(const unsigned char *)&one == 1;
+    size_t skip = low_first ? 0 : sizeof(value) - field->width;
+    memcpy((char *)&value + skip, at, field->width);
     return value;
 }
 
