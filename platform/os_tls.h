@@ -3,7 +3,8 @@
 // The one piece of the OS that the fast path touches, so it is a header:
 //   struct mh_cache *mh_tls_get(void)       never NULL once core/heap says so
 //   void mh_tls_set(struct mh_cache *cache)
-//   uint32_t *mh_tls_asked(void)            a word, 0 when the thread begins
+//   uint32_t mh_tls_asked(void)             a word, 0 when the thread begins
+//   void mh_tls_set_asked(uint32_t word)    which may be forgotten
 //   MH_TLS_VARIABLE, what makes a definition one of each thread. The variables
 //     behind the functions are mh_tls_cache and mh_tls_word; core/heap defines
 //     them, for it knows the first values.

@@ -212,12 +212,12 @@ static struct mh_cache *first_cache(void) {
 // spans takes five pages (docs/decisions/0007-first-objects.md). The first
 // thread of all has a cache at once.
 static bool may_wait(void) {
-    uint32_t *asked = mh_tls_asked();
-    if (*asked >= mh_option(MH_OPTION_FIRST_OBJECTS) ||
+    uint32_t asked = mh_tls_asked();
+    if (asked >= mh_option(MH_OPTION_FIRST_OBJECTS) ||
         MH_LOAD_RELAXED(&mh_caches.count) == 1) {
         return false;
     }
-    (*asked)++;
+    mh_tls_set_asked(asked + 1);
     return true;
 }
 

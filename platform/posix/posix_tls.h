@@ -29,8 +29,12 @@ static inline void mh_tls_set(struct mh_cache *cache) {
     mh_tls_cache = cache;
 }
 
-static inline uint32_t *mh_tls_asked(void) {
-    return &mh_tls_word;
+static inline uint32_t mh_tls_asked(void) {
+    return mh_tls_word;
+}
+
+static inline void mh_tls_set_asked(uint32_t word) {
+    mh_tls_word = word;
 }
 
 #endif // MHEAP_PLATFORM_POSIX_POSIX_TLS_H

@@ -62,11 +62,18 @@ static inline void mh_tls_set(struct mh_cache *cache) {
     *at = cache;
 }
 
-static inline uint32_t *mh_tls_asked(void) {
+static inline uint32_t mh_tls_asked(void) {
     uint32_t *at;
 
     MH_WINDOWS_TLS_ADDRESS(at, mh_tls_word);
-    return at;
+    return *at;
+}
+
+static inline void mh_tls_set_asked(uint32_t word) {
+    uint32_t *at;
+
+    MH_WINDOWS_TLS_ADDRESS(at, mh_tls_word);
+    *at = word;
 }
 
 #endif // MHEAP_PLATFORM_WINDOWS_TLS_WINDOWS_H
