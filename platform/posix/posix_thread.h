@@ -1,7 +1,8 @@
 // posix_thread.h - thread and process hooks over POSIX threads.
 //
 // Included by exactly one file of a backend, which thereby owns the state
-// below. Everything is registered once per process.
+// below. Everything is registered once per process. What each thread remembers
+// comes from posix_locals.h or the backend's own, included before this.
 
 #ifndef MHEAP_PLATFORM_POSIX_POSIX_THREAD_H
 #define MHEAP_PLATFORM_POSIX_POSIX_THREAD_H
@@ -31,15 +32,8 @@
 #    define POSIX_LAST_ROUND PTHREAD_DESTRUCTOR_ITERATIONS
 #endif
 
-static inline uint32_t *mh_posix_thread_words(void) {
-    static MH_THREAD_LOCAL uint32_t words[MH_OS_THREAD_WORDS];
-
-    return words;
-}
-
 static pthread_key_t posix_exit_key;
 static void (*posix_exit_hook)(void *value);
-static MH_THREAD_LOCAL unsigned posix_exit_rounds;
 
 // Destructors run in up to PTHREAD_DESTRUCTOR_ITERATIONS rounds, in no promised
 // order. Other keys' destructors may free and allocate, so the hook puts itself
@@ -47,12 +41,11 @@ static MH_THREAD_LOCAL unsigned posix_exit_rounds;
 // are keys made later whose destructors re-arm as well; their calls find a
 // thread that has exited as far as the heap is concerned.
 static void posix_run_exit_hook(void *value) {
-    posix_exit_rounds++;
-    if (posix_exit_rounds < POSIX_LAST_ROUND &&
+    if (mh_posix_count_round() < POSIX_LAST_ROUND &&
         pthread_setspecific(posix_exit_key, value) == 0) {
         return;
     }
-    posix_exit_rounds = 0;
+    mh_posix_forget_rounds();
     posix_exit_hook(value);
 }
 

@@ -44,6 +44,7 @@ static inline uint64_t mh_host_clock(void) {
 #else
 #    include <sched.h>
 
+#    include "platform/posix/posix_locals.h"
 #    include "platform/posix/posix_thread.h"
 #    include "platform/posix/posix_util.h"
 
