@@ -41,6 +41,16 @@
 #    define MH_HIDDEN
 #endif
 
+// MH_OWN_NAME gives a variable a second name that no other link unit can take
+// over. Only in ELF can they take the first: elsewhere there is no second.
+#if defined(__ELF__)
+#    define MH_OWN_NAME(type, own, of) \
+        extern type own MH_HIDDEN __attribute__((alias(of)))
+#else
+#    define MH_OWN_NAME(type, own, of) \
+        _Static_assert(sizeof(type) != 0, "a type")
+#endif
+
 // A variable of each thread, reached without a call and without allocating.
 #define MH_THREAD_LOCAL __thread __attribute__((tls_model("initial-exec")))
 

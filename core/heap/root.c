@@ -246,8 +246,7 @@ MH_EXPORT struct mheap_inspect_root mheap_inspect_root = {
 
 // The same record under a name that no other object can take over, so that the
 // note's distance to it is fixed when the program or library is linked.
-extern struct mheap_inspect_root mh_inspect_root MH_HIDDEN
-    __attribute__((alias("mheap_inspect_root")));
+MH_OWN_NAME(struct mheap_inspect_root, mh_inspect_root, "mheap_inspect_root");
 
 static uint64_t address(const void *p) {
     return (uint64_t)(uintptr_t)p;

@@ -15,15 +15,16 @@
 #endif
 
 // Name with its NUL filled up to 8 bytes, version 1, distance.
-__asm__(".section .mheap, \"dr\"\n"
-        "    .balign 8\n"
-        "    .globl " LINKED(mh_windows_note) "\n" LINKED(
-            mh_windows_note) ":\n"
-                             "    .asciz \"mheap\"\n"
-                             "    .byte 0, 0\n"
-                             "    .4byte 1\n"
-                             "    .rva " LINKED(mh_inspect_root) "\n"
-                                                                 "    .text\n");
+__asm__(
+    ".section .mheap, \"dr\"\n"
+    "    .balign 8\n"
+    "    .globl " LINKED(mh_windows_note) "\n" LINKED(
+        mh_windows_note) ":\n"
+                         "    .asciz \"mheap\"\n"
+                         "    .byte 0, 0\n"
+                         "    .4byte 1\n"
+                         "    .rva " LINKED(mheap_inspect_root) "\n"
+                                                                "    .text\n");
 
 extern const char mh_windows_note[16];
 
