@@ -5,6 +5,7 @@ add_compile_definitions(MH_ARENA_SHIFT=22)
 # Programs bind malloc to the library they were linked with: there is no drop-in
 # (MHEAP_OVERRIDE), which a cross build leaves out by itself.
 set(MHEAP_HAVE_FORK OFF)
+set(MHEAP_HAVE_PROC OFF)
 set(MHEAP_SIM_HOST windows)
 # The other systems are simulated on machines where a process costs less.
 set(MHEAP_SIM_DEFAULT windows)

@@ -8,7 +8,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -91,19 +90,6 @@ void mh_error_of(void (*act)(void), char *text, size_t size) {
 void mh_set_variable(const char *name, const char *value) {
     ck_assert_int_eq(value != NULL ? setenv(name, value, 1) : unsetenv(name),
                      0);
-}
-
-size_t mh_resident_pages(const void *base, size_t npages) {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    size_t n = 0;
-
-    for (size_t i = 0; i < npages; i++) {
-        unsigned char in_core = 0;
-        void *at = (void *)((uintptr_t)base + i * page);
-        ck_assert_int_eq(mincore(at, page, &in_core), 0);
-        n += in_core & 1;
-    }
-    return n;
 }
 
 bool mh_is_filled(const void *base, size_t size, unsigned char byte) {

@@ -7,9 +7,6 @@
 #include <string.h>
 #include <windows.h>
 
-#define PSAPI_VERSION 2
-#include <psapi.h>
-
 #include "tests/support/windows/self.h"
 
 enum { SECONDS = 60 };
@@ -133,21 +130,6 @@ void mh_error_of(void (*act)(void), char *text, size_t size) {
 void mh_set_variable(const char *name, const char *value) {
     (void)_putenv_s(name, value != NULL ? value : "");
     ck_assert(SetEnvironmentVariableA(name, value) || value == NULL);
-}
-
-size_t mh_resident_pages(const void *base, size_t npages) {
-    SYSTEM_INFO system;
-    size_t n = 0;
-
-    GetSystemInfo(&system);
-    for (size_t i = 0; i < npages; i++) {
-        PSAPI_WORKING_SET_EX_INFORMATION info = {
-            .VirtualAddress = (char *)base + i * system.dwPageSize};
-        ck_assert(QueryWorkingSetEx(GetCurrentProcess(), &info, sizeof(info)) !=
-                  0);
-        n += info.VirtualAttributes.Valid;
-    }
-    return n;
 }
 
 bool mh_is_filled(const void *base, size_t size, unsigned char byte) {
