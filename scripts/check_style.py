@@ -29,6 +29,7 @@ TEXT = {".c", ".h", ".cc", ".cpp", ".in", ".py", ".sh", ".md", ".cmake",
         ".txt", ".json", ".map", ""}
 CODE = {".c", ".h", ".cc", ".cpp", ".py", ".sh", ".cmake"}
 C_FILES = {".c", ".h"}
+NAMED_OFTEN = {"platform.cmake"}  # one for each system
 NAMED_ONCE = ("core/", "platform/", "inspect/", "tools/", "tests/")
 PRODUCT = ("core/", "platform/", "inspect/", "tools/", "include/")
 SKIPPED_FOLDERS = {".git", "build", "__pycache__", ".cache"}
@@ -225,7 +226,8 @@ def check_names(paths):
     for path in paths:
         name = path.split("/")[-1]
         if not path.startswith(NAMED_ONCE) or "." not in name \
-                or pathlib.PurePosixPath(name).suffix not in CODE:
+                or pathlib.PurePosixPath(name).suffix not in CODE \
+                or name in NAMED_OFTEN:
             continue
         if name in seen:
             yield f"{path}:1: the name is taken by {seen[name]}"
