@@ -54,7 +54,8 @@ size_t mh_root_places(struct mh_source *source, struct mh_root_place *places,
         s.size = length < HEADER_BYTES ? (size_t)length : HEADER_BYTES;
         if (is_program(source, s.map) &&
             mh_source_read(source, map->start, image, s.size)) {
-            (void)(mh_root_search_elf(&s) || mh_root_search_pe(&s));
+            (void)(mh_root_search_elf(&s) || mh_root_search_pe(&s) ||
+                   mh_root_search_macho(&s));
         }
     }
     free(image);

@@ -26,6 +26,7 @@ void mh_root_found(struct mh_root_search *search, uint64_t address,
 // it finds there.
 bool mh_root_search_elf(struct mh_root_search *search);
 bool mh_root_search_pe(struct mh_root_search *search);
+bool mh_root_search_macho(struct mh_root_search *search);
 
 // mh_root_search_symbols looks for the dynamic symbol in the ELF file of the
 // mapping: a last way, for a file whose notes were lost. bias is what is added

@@ -123,3 +123,35 @@ void fake_binary_add_pe(struct fake_heap *heap) {
     fake_binary_put(heap, NOTES + 8, 4, 1);
     fake_binary_put(heap, NOTES + 12, 4, FAKE_ROOT - BINARY);
 }
+
+static void put_segment(struct fake_heap *heap, size_t at, const char *name,
+                        uint64_t address, unsigned nsections) {
+    fake_binary_put(heap, at, 4, 0x19);
+    fake_binary_put(heap, at + 4, 4, 72 + 80 * nsections);
+    put_text(heap, at + 8, name, strlen(name));
+    fake_binary_put(heap, at + 24, 8, address);
+    fake_binary_put(heap, at + 64, 4, nsections);
+}
+
+static void put_section(struct fake_heap *heap, size_t at, const char *name,
+                        uint64_t address) {
+    put_text(heap, at, name, strlen(name));
+    fake_binary_put(heap, at + 32, 8, address);
+}
+
+// The file wants to be at an address of 33 bits, as all of Darwin's do.
+void fake_binary_add_macho(struct fake_heap *heap) {
+    const uint64_t wanted = UINT64_C(1) << 32;
+
+    map_binary(heap);
+    fake_binary_put(heap, 0, 4, 0xfeedfacf);
+    fake_binary_put(heap, 16, 4, 2);
+    put_segment(heap, MACHO_TEXT, "__TEXT", wanted, 1);
+    put_section(heap, MACHO_TEXT + 72, "__text", wanted + 0x1000);
+    put_segment(heap, MACHO_DATA, "__DATA", wanted + 0x800, 2);
+    put_section(heap, MACHO_DATA + 72, "__data", wanted + 0x900);
+    put_section(heap, MACHO_OURS, "__mheap", wanted + NOTES);
+    put_text(heap, NOTES, "mheap\0\0", 8);
+    fake_binary_put(heap, NOTES + 8, 4, 1);
+    fake_binary_put(heap, NOTES + 16, 8, FAKE_ROOT);
+}

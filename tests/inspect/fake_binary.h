@@ -23,12 +23,19 @@ enum {
     PE_OPTIONAL = 0xf0,
     PE_SECTIONS = PE_HEADER + 24 + PE_OPTIONAL, // two; ours is the second
     PE_OURS = PE_SECTIONS + 40,
+
+    MACHO_TEXT = 32, // offset of the first segment in a file of Darwin
+    MACHO_DATA = MACHO_TEXT + 72 + 80, // the second, of two sections
+    MACHO_OURS = MACHO_DATA + 72 + 80, // of which ours is the second
+    MACHO_END = MACHO_OURS + 80,
 };
 
 // fake_binary_add maps the file into a heap that fake_heap_make made, and
-// fake_binary_add_pe one of Windows, with a section at NOTES instead of a note.
+// fake_binary_add_pe and fake_binary_add_macho one of Windows and of Darwin,
+// with a section at NOTES instead of a note.
 void fake_binary_add(struct fake_heap *heap);
 void fake_binary_add_pe(struct fake_heap *heap);
+void fake_binary_add_macho(struct fake_heap *heap);
 
 // fake_binary_put writes width bytes at offset of the file, in its byte order.
 void fake_binary_put(struct fake_heap *heap, size_t offset, size_t width,

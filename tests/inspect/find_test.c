@@ -178,6 +178,53 @@ START_TEST(a_table_of_more_sections_than_there_are_ends_with_the_header) {
 }
 END_TEST
 
+// Files of Darwin ----------------------------------------------------------
+
+static void set_up_macho(void) {
+    fake_heap_make(&heap, false, 8);
+    fake_binary_add_macho(&heap);
+}
+
+START_TEST(the_section_of_a_mach_o_file_leads_to_the_root) {
+    ck_assert_int_eq(find(), MH_VIEW_OK);
+    ck_assert_uint_eq(nroots, 1);
+    ck_assert_uint_eq(roots[0].address, FAKE_ROOT);
+    ck_assert(roots[0].by_note);
+}
+END_TEST
+
+START_TEST(a_section_of_another_mach_o_name_or_content_is_not_ours) {
+    static const struct {
+        size_t offset;
+        uint64_t value;
+    } changes[] = {{0, 0xce},          {16, 1},
+                   {MACHO_DATA, 0x1b}, {MACHO_DATA + 64, 1},
+                   {MACHO_OURS, '-'},  {MACHO_OURS + 7, 'x'},
+                   {NOTES, 'M'},       {NOTES + 8, 2}};
+
+    put(changes[_i].offset, 1, changes[_i].value);
+    ck_assert_int_eq(find(), MH_VIEW_NONE);
+    ck_assert_uint_eq(nroots, 0);
+}
+END_TEST
+
+START_TEST(a_mach_o_command_that_is_no_size_ends_the_search) {
+    static const uint32_t sizes[] = {0, 7, UINT32_MAX, INT32_MAX, BINARY_BYTES};
+
+    put(MACHO_TEXT + 4, 4, sizes[_i]);
+    ck_assert_int_eq(find(), MH_VIEW_NONE);
+}
+END_TEST
+
+START_TEST(more_mach_o_commands_or_sections_than_there_are_harm_nobody) {
+    put(16, 4, UINT32_MAX);
+    put(MACHO_DATA + 64, 4, UINT32_MAX);
+    ck_assert_int_eq(find(), MH_VIEW_OK);
+    put(MACHO_OURS + 32, 8, UINT64_MAX); // a section that is nowhere
+    ck_assert_int_eq(find(), MH_VIEW_NONE);
+}
+END_TEST
+
 static uint64_t state = 2463534242u;
 
 static uint32_t random_number(void) {
@@ -237,6 +284,16 @@ static Suite *find_suite(void) {
     tcase_add_test(
         pe, a_table_of_more_sections_than_there_are_ends_with_the_header);
     suite_add_tcase(suite, pe);
+    TCase *macho = tcase_create("darwin");
+    tcase_add_checked_fixture(macho, set_up_macho, tear_down);
+    tcase_add_test(macho, the_section_of_a_mach_o_file_leads_to_the_root);
+    tcase_add_loop_test(
+        macho, a_section_of_another_mach_o_name_or_content_is_not_ours, 0, 8);
+    tcase_add_loop_test(macho, a_mach_o_command_that_is_no_size_ends_the_search,
+                        0, 5);
+    tcase_add_test(macho,
+                   more_mach_o_commands_or_sections_than_there_are_harm_nobody);
+    suite_add_tcase(suite, macho);
     tcase_add_checked_fixture(lies, set_up, tear_down);
     tcase_set_timeout(lies, 60);
     tcase_add_test(lies, a_note_longer_than_its_segment_ends_the_search);
