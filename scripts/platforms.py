@@ -52,6 +52,7 @@ class Row:
     note: str = ""
     suites: tuple = USUAL
     runs: bool = True
+    tools: bool = False  # heapctl is built too
     program: str = ""  # a script that tries a whole program, given the build
     probe: bool = False  # the emulator may run no programs of the target
 
@@ -63,7 +64,7 @@ DARWIN_MODEL = str(ROOT / "build/cross/darwin-amd64/bin/darwin_model")
 
 def darwin(name, *options, note):
     return Row(name, "darwin-amd64", (DARWIN_MODEL, *options), must=False,
-               suites=("backend", "stress"), note=note)
+               suites=("backend", "stress"), tools=True, note=note)
 
 
 ROWS = (
@@ -91,7 +92,7 @@ ROWS = (
         note="31 bits of address"),
     Row("linux/mips64el", "linux-mips64el", ("qemu-mips64el",)),
     Row("windows/amd64", "windows-amd64", ("wine",),
-        note="one process for each test",
+        note="one process for each test", tools=True,
         program="tests/integration/windows_live.py"),
     Row("windows/386", "windows-386", ("wine",), must=False, probe=True,
         note="needs a wine with its 32-bit part"),
@@ -103,7 +104,7 @@ ROWS = (
     darwin("darwin/amd64-refused", "--no-reusable", "--keys-apart",
            note="over a model that refuses what can be refused"),
     Row("darwin/arm64", "darwin-arm64", must=False, suites=(), runs=False,
-        note="nothing runs it"),
+        tools=True, note="nothing runs it"),
 )
 
 
@@ -185,7 +186,7 @@ def build(row, emulator):
     command = ["cmake", "-S", ".", "-B", str(tree), "-G", "Ninja",
                "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DMHEAP_DEBUG_LEVEL=1",
                "-DMHEAP_WERROR=ON", "-DBUILD_TESTING=ON",
-               f"-DMHEAP_BUILD_TOOLS={'ON' if row.program else 'OFF'}",
+               f"-DMHEAP_BUILD_TOOLS={'ON' if row.tools else 'OFF'}",
                "-DMHEAP_OVERRIDE=OFF",
                "-DMHEAP_TEST_PROGRAMS=OFF"]
     if row.target:
