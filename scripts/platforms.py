@@ -64,7 +64,8 @@ DARWIN_MODEL = str(ROOT / "build/cross/darwin-amd64/bin/darwin_model")
 
 def darwin(name, *options, note):
     return Row(name, "darwin-amd64", (DARWIN_MODEL, *options), must=False,
-               suites=("backend", "stress"), tools=True, note=note)
+               suites=("backend", "stress", "program"), tools=True, note=note,
+               program="" if options else "tests/integration/darwin_live.py")
 
 
 ROWS = (

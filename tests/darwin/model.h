@@ -29,7 +29,8 @@ struct symbol {
 
 // The parts of the library, each ended by a NULL name.
 extern const struct symbol memory_symbols[], mach_symbols[], thread_symbols[],
-    key_symbols[], lock_symbols[], signal_symbols[], system_symbols[];
+    key_symbols[], lock_symbols[], signal_symbols[], system_symbols[],
+    task_symbols[], text_symbols[];
 
 // What differs between machines, by options of the program.
 struct machine {

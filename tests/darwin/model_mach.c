@@ -23,6 +23,9 @@ __attribute__((constructor(200))) static void self_is_known(void) {
     d_vm_kernel_page_size = 4096;
 }
 
+// model_tasks.c
+int task_page_words(uint32_t task, uint64_t address, uint64_t n, int *words);
+
 void mach_start(void);
 void mach_start(void) {
     d_vm_page_size = machine.page;
@@ -36,10 +39,14 @@ static int d_page_range_query(uint32_t task, uint64_t address, uint64_t size,
     int *words = (int *)(uintptr_t)words_address;
     uint64_t n = size / machine.page;
 
-    if (task != d_mach_task_self || address % machine.page != 0) {
+    n = n < *count ? n : *count;
+    if (address % machine.page != 0) {
         return INVALID_ARGUMENT;
     }
-    n = n < *count ? n : *count;
+    if (task != d_mach_task_self) {
+        *count = n;
+        return task_page_words(task, address, n, words);
+    }
     for (uint64_t i = 0; i < n; i++) {
         uintptr_t page = (uintptr_t)(address + i * machine.page);
         const struct region *region = regions_next(page);

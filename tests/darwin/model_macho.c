@@ -134,7 +134,7 @@ static void take_commands(void) {
 
 // The segments keep their distances; the first, which only keeps addresses
 // free, is left out.
-static void map_segments(void) {
+static void map_segments(const char *path) {
     uint64_t low = UINT64_MAX, high = 0;
 
     for (unsigned i = 0; i < image.nsegments; i++) {
@@ -145,8 +145,14 @@ static void map_segments(void) {
             high = end > high ? end : high;
         }
     }
-    char *base = mmap(NULL, high - low, PROT_READ | PROT_WRITE | PROT_EXEC,
-                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    // From a file, so that the image is seen for what it is from outside.
+    int fd = memfd_create(path, MFD_CLOEXEC);
+    char *base = MAP_FAILED;
+    if (fd >= 0 && ftruncate(fd, (off_t)(high - low)) == 0) {
+        base = mmap(NULL, high - low, PROT_READ | PROT_WRITE | PROT_EXEC,
+                    MAP_PRIVATE, fd, 0);
+        (void)close(fd);
+    }
     if (base == MAP_FAILED) {
         broken("no room for the program", "");
     }
@@ -394,7 +400,7 @@ macho_main *macho_load(const char *path,
     if (image.info == NULL || image.entry == NULL) {
         broken("no program with fixups that are known", path);
     }
-    map_segments();
+    map_segments(path);
     rebase(image.file + image.info->rebase, image.info->rebase_size);
     bind_all(image.file + image.info->bind, image.info->bind_size);
     bind_all(image.file + image.info->lazy, image.info->lazy_size);

@@ -55,8 +55,9 @@ static void *stub_for(const char *name) {
 
 static void *bind(const char *library, const char *name) {
     static const struct symbol *const parts[] = {
-        memory_symbols, mach_symbols,   thread_symbols, key_symbols,
-        lock_symbols,   signal_symbols, system_symbols};
+        memory_symbols, mach_symbols, thread_symbols,
+        key_symbols,    lock_symbols, signal_symbols,
+        system_symbols, task_symbols, text_symbols};
 
     name += name[0] == '_';
     if (strcmp(library, "libcheck.dylib") == 0) {
