@@ -53,7 +53,7 @@ PROCESS_HEADERS = {"fcntl.h", "poll.h", "pwd.h", "spawn.h", "unistd.h",
                    "sys/types.h", "sys/wait.h", "io.h", "windows.h"}
 
 # The allocation symbols are declared by libc in these.
-OVERRIDE_HEADERS = {"stdlib.h", "malloc.h"}
+OVERRIDE_HEADERS = {"stdlib.h", "malloc.h", "malloc/malloc.h"}
 
 OS_NAMES = re.compile(
     r"\b(_?_?WIN32(__)?|_?WIN64|__MINGW\w+__|__CYGWIN__|_?_?linux(__)?|"

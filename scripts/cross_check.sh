@@ -164,7 +164,7 @@ END
 build_model() {
     # shellcheck disable=SC2046  # words
     gcc -std=gnu11 -D_GNU_SOURCE -g -O1 -Wall -Wextra -Werror -I. \
-        $(pkg-config --cflags check) tests/darwin/*.c -rdynamic -pthread \
+        $(pkg-config --cflags check) tests/darwin/model*.c -rdynamic -pthread \
         -Wl,--whole-archive -lcheck_pic -Wl,--no-whole-archive -lsubunit \
         -lrt -lm -ldl -o "$1/bin/darwin_model"
 }

@@ -53,6 +53,7 @@ class Row:
     suites: tuple = USUAL
     runs: bool = True
     tools: bool = False  # heapctl is built too
+    drop_in: bool = False  # and the drop-in
     program: str = ""  # a script that tries a whole program, given the build
     probe: bool = False  # the emulator may run no programs of the target
 
@@ -64,7 +65,8 @@ DARWIN_MODEL = str(ROOT / "build/cross/darwin-amd64/bin/darwin_model")
 
 def darwin(name, *options, note):
     return Row(name, "darwin-amd64", (DARWIN_MODEL, *options), must=False,
-               suites=("backend", "stress", "program"), tools=True, note=note,
+               suites=("backend", "stress", "program"), tools=True,
+               drop_in=True, note=note,
                program="" if options else "tests/integration/darwin_live.py")
 
 
@@ -105,7 +107,7 @@ ROWS = (
     darwin("darwin/amd64-refused", "--no-reusable", "--keys-apart",
            note="over a model that refuses what can be refused"),
     Row("darwin/arm64", "darwin-arm64", must=False, suites=(), runs=False,
-        tools=True, note="nothing runs it"),
+        tools=True, drop_in=True, note="nothing runs it"),
 )
 
 
@@ -188,7 +190,7 @@ def build(row, emulator):
                "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DMHEAP_DEBUG_LEVEL=1",
                "-DMHEAP_WERROR=ON", "-DBUILD_TESTING=ON",
                f"-DMHEAP_BUILD_TOOLS={'ON' if row.tools else 'OFF'}",
-               "-DMHEAP_OVERRIDE=OFF",
+               f"-DMHEAP_OVERRIDE={'ON' if row.drop_in else 'OFF'}",
                "-DMHEAP_TEST_PROGRAMS=OFF"]
     if row.target:
         lib = ROOT / "build" / "cross" / row.target / "lib"

@@ -30,7 +30,7 @@ struct symbol {
 // The parts of the library, each ended by a NULL name.
 extern const struct symbol memory_symbols[], mach_symbols[], thread_symbols[],
     key_symbols[], lock_symbols[], signal_symbols[], system_symbols[],
-    task_symbols[], text_symbols[];
+    task_symbols[], text_symbols[], zone_symbols[];
 
 // What differs between machines, by options of the program.
 struct machine {
@@ -82,6 +82,15 @@ typedef int macho_main(int argc, char **argv, char **envp, char **apple);
 macho_main *macho_load(const char *path,
                        void *(*bind)(const char *library, const char *name),
                        int argc, char **argv);
+
+// macho_insert maps a library before the program, as dyld does with those of
+// DYLD_INSERT_LIBRARIES (dyld.1), and runs its initialisers.
+void macho_insert(const char *path,
+                  void *(*bind)(const char *library, const char *name));
+
+// macho_interposed is what the inserted library has put in the place of a
+// function, or the function.
+void *macho_interposed(void *address);
 
 // macho_thread_locals gives a thread its variables of the compiler's kind. dyld
 // does that at their first use, and the program cannot tell.

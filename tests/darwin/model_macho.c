@@ -388,22 +388,62 @@ static void each_section(void (*act)(const struct section *section)) {
     }
 }
 
-macho_main *macho_load(const char *path,
-                       void *(*bind)(const char *library, const char *name),
-                       int argc, char **argv) {
+static void map_and_bind(const char *path,
+                         void *(*bind)(const char *library, const char *name)) {
     image.file = read_file(path);
     image.bind = bind;
     if (image.file == NULL) {
         broken("cannot map", path);
     }
     take_commands();
-    if (image.info == NULL || image.entry == NULL) {
-        broken("no program with fixups that are known", path);
+    if (image.info == NULL) {
+        broken("fixups of a kind that is not known", path);
     }
     map_segments(path);
     rebase(image.file + image.info->rebase, image.info->rebase_size);
     bind_all(image.file + image.info->bind, image.info->bind_size);
     bind_all(image.file + image.info->lazy, image.info->lazy_size);
+}
+
+// mach-o/dyld-interposing.h: pairs of what is put in a place, and the place.
+static void *const (*pairs)[2];
+static size_t npairs;
+
+static void find_pairs(const struct section *section) {
+    if (strncmp(section->name, "__interpose", 16) == 0) {
+        pairs = at(section->address);
+        npairs = section->size / sizeof(pairs[0]);
+    }
+}
+
+void *macho_interposed(void *address) {
+    for (size_t i = 0; i < npairs; i++) {
+        if (pairs[i][1] == address) {
+            return pairs[i][0];
+        }
+    }
+    return address;
+}
+
+void macho_insert(const char *path,
+                  void *(*bind)(const char *library, const char *name)) {
+    map_and_bind(path, bind);
+    each_section(prepare_locals);
+    if (image.locals != 0) {
+        broken("thread-local variables of an inserted library", path);
+    }
+    each_section(find_pairs);
+    each_section(initialise_section);
+    memset(&image, 0, sizeof(image));
+}
+
+macho_main *macho_load(const char *path,
+                       void *(*bind)(const char *library, const char *name),
+                       int argc, char **argv) {
+    map_and_bind(path, bind);
+    if (image.entry == NULL) {
+        broken("no program", path);
+    }
     each_section(prepare_locals);
     macho_thread_locals(thread_self());
     image.argc = argc;

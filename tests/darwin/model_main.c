@@ -7,6 +7,7 @@
 //   --no-reusable     MADV_FREE_REUSABLE is refused
 //   --keys-apart      values of keys do not lie behind the thread register
 //   --no-keys         there are no keys left
+//   --insert LIBRARY  loaded first, and put in the place of what it names
 
 #include <dlfcn.h>
 #include <stdio.h>
@@ -55,9 +56,9 @@ static void *stub_for(const char *name) {
 
 static void *bind(const char *library, const char *name) {
     static const struct symbol *const parts[] = {
-        memory_symbols, mach_symbols, thread_symbols,
-        key_symbols,    lock_symbols, signal_symbols,
-        system_symbols, task_symbols, text_symbols};
+        memory_symbols, mach_symbols,   thread_symbols, key_symbols,
+        lock_symbols,   signal_symbols, system_symbols, task_symbols,
+        text_symbols,   zone_symbols};
 
     name += name[0] == '_';
     if (strcmp(library, "libcheck.dylib") == 0) {
@@ -84,6 +85,12 @@ static size_t size_of(const char *text) {
     return size;
 }
 
+static void *bind_program(const char *library, const char *name) {
+    return macho_interposed(bind(library, name));
+}
+
+static const char *inserted;
+
 static int take_options(int argc, char **argv) {
     int i = 1;
 
@@ -92,6 +99,8 @@ static int take_options(int argc, char **argv) {
             machine.page = size_of(argv[++i]);
         } else if (strcmp(argv[i], "--kernel-page") == 0) {
             machine.kernel_page = size_of(argv[++i]);
+        } else if (strcmp(argv[i], "--insert") == 0) {
+            inserted = argv[++i];
         } else if (strcmp(argv[i], "--no-reusable") == 0) {
             machine.no_reusable = true;
         } else if (strcmp(argv[i], "--keys-apart") == 0) {
@@ -117,7 +126,10 @@ int main(int argc, char **argv) {
     mach_start();
     thread_first();
     static char *apple[] = {NULL};
+    if (inserted != NULL) {
+        macho_insert(inserted, bind);
+    }
     macho_main *program =
-        macho_load(argv[first], bind, argc - first, argv + first);
+        macho_load(argv[first], bind_program, argc - first, argv + first);
     exit(program(argc - first, argv + first, environ, apple));
 }

@@ -18,3 +18,26 @@ if(MHEAP_EMULATOR)
             ENVIRONMENT "${mheap_test_words}")
     endforeach()
 endif()
+
+# The drop-in under a program that was not built with it.
+if(MHEAP_EMULATOR AND TARGET mheap_malloc_shared)
+    add_executable(drop_in_program
+        "${CMAKE_CURRENT_LIST_DIR}/drop_in_program.c")
+    target_link_libraries(drop_in_program PRIVATE mheap_warnings)
+    target_compile_options(drop_in_program PRIVATE -fno-builtin)
+    set_target_properties(drop_in_program PROPERTIES RUNTIME_OUTPUT_DIRECTORY
+        "${CMAKE_BINARY_DIR}/bin")
+    set(drop_in ${MHEAP_EMULATOR} --insert $<TARGET_FILE:mheap_malloc_shared>
+        $<TARGET_FILE:drop_in_program>)
+    add_test(NAME backend.drop_in_serves COMMAND ${drop_in} serves)
+    add_test(NAME backend.drop_in_foreign COMMAND ${drop_in} foreign)
+    # It stops the program, which ctest would take for a failure.
+    add_test(NAME backend.drop_in_twice COMMAND
+        sh -c "\"$@\" 2>&1 | grep 'bad free: double free'" sh ${drop_in} twice)
+    set_tests_properties(backend.drop_in_serves backend.drop_in_foreign
+        backend.drop_in_twice PROPERTIES LABELS backend TIMEOUT 120)
+    add_test(NAME backend.drop_in_absent COMMAND ${MHEAP_EMULATOR}
+        $<TARGET_FILE:drop_in_program> serves)
+    set_tests_properties(backend.drop_in_absent PROPERTIES LABELS backend
+        TIMEOUT 120 WILL_FAIL ON)
+endif()
