@@ -71,8 +71,8 @@ void mh_darwin_set(enum mh_darwin_key key, const void *value) {
     }
 }
 
-struct mh_cache *mh_darwin_get_cache(void) {
-    return mh_darwin_get(MH_DARWIN_CACHE);
+MH_DARWIN_RARE void mh_darwin_get_cache(struct mh_cache **out) {
+    *out = mh_darwin_get(MH_DARWIN_CACHE);
 }
 
 void mh_darwin_set_cache(struct mh_cache *cache) {

@@ -43,18 +43,28 @@ static inline void *mh_darwin_direct(uintptr_t slot) {
     return value;
 }
 
-// The way without the register. NULL: the thread has set nothing.
-struct mh_cache *mh_darwin_get_cache(void);
+// The way without the register; NULL: the thread has set nothing. It is called
+// in the middle of every malloc and free, so it keeps the caller's registers:
+// they need not be saved for a call that is as good as never made. Trap: clang
+// before 17 lets such a function keep the register of its result too, so it has
+// none.
+#define MH_DARWIN_RARE __attribute__((preserve_most))
+MH_DARWIN_RARE void mh_darwin_get_cache(struct mh_cache **out);
 void mh_darwin_set_cache(struct mh_cache *cache);
 uint32_t mh_darwin_asked(void);
 void mh_darwin_set_asked(uint32_t word);
 
 static inline struct mh_cache *mh_tls_get(void) {
     uintptr_t slot = __atomic_load_n(&mh_darwin_slot, __ATOMIC_RELAXED);
-    struct mh_cache *cache = MH_LIKELY(slot != 0)
-                                 ? (struct mh_cache *)mh_darwin_direct(slot)
-                                 : mh_darwin_get_cache();
+    struct mh_cache *cache;
 
+    if (MH_LIKELY(slot != 0)) {
+        cache = mh_darwin_direct(slot);
+    } else {
+        struct mh_cache *told;
+        mh_darwin_get_cache(&told);
+        cache = told;
+    }
     return MH_LIKELY(cache != NULL) ? cache : mh_tls_cache;
 }
 
