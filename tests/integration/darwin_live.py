@@ -106,6 +106,8 @@ def main():
         process, used, gone = start(program, mode)
         with process:
             check(f"the program runs, {mode}", len(used) > 100, used)
+            check(f"the heap begins at its hint, {mode}",
+                  min(int(at, 16) for at in used) >> 32 == 0xc0, used)
             if mode == "still":
                 look_at_still(build, str(process.pid), used, gone)
             else:
