@@ -26,7 +26,7 @@
 #include "tests/fuzz/heap_ops.h"
 #include "tests/support/objects.h"
 #if !MH_HAVE_FORK
-#    include "tests/support/windows/self.h"
+#    include "tests/support/self.h"
 #endif
 
 static void on_signal(int number) {
@@ -197,7 +197,7 @@ static int passed_os(void) {
 static bool run_alone(const struct settings *s) {
     unsigned long status = 1;
     mh_self_set(SELF_OS, s->os);
-    return mh_self_run(NULL, UINT16_MAX, &status) && status == 0;
+    return mh_self_run(NULL, 0, UINT16_MAX, &status) && status == 0;
 }
 
 static int passed_os(void) {

@@ -22,6 +22,10 @@ void mh_alone_add(TCase *tcase, const TTest *test, int signal_number,
 // mh_alone_main runs the tests that were added, and returns what main returns.
 int mh_alone_main(Suite *suite);
 
+// mh_alone_run runs the one test that was added to a suite in the process that
+// was started for it, and returns what main returns, or exits with that.
+int mh_alone_run(Suite *suite);
+
 // mh_alone_leave_out says that a test is not for this system, and why.
 void mh_alone_leave_out(const char *name, const char *reason);
 

@@ -1,4 +1,4 @@
-// expect_windows.c - code that must stop the program, and reads that may trap.
+// expect_windows.c - reads that may trap, and what is written and resident.
 
 #include "tests/support/expect.h"
 
@@ -7,62 +7,7 @@
 #include <string.h>
 #include <windows.h>
 
-#include "tests/support/windows/self.h"
-
-enum { SECONDS = 60 };
-
-// Reads a temporary file from its start.
-static void read_text(HANDLE file, char *text, DWORD size) {
-    DWORD n = 0;
-
-    (void)SetFilePointer(file, 0, NULL, FILE_BEGIN);
-    if (!ReadFile(file, text, size - 1, &n, NULL)) {
-        n = 0;
-    }
-    text[n] = '\0';
-}
-
-static HANDLE temporary_file(void) {
-    SECURITY_ATTRIBUTES inherited = {sizeof(inherited), NULL, TRUE};
-    char folder[MAX_PATH], path[MAX_PATH];
-
-    ck_assert_uint_ne(GetTempPathA(sizeof(folder), folder), 0);
-    ck_assert_uint_ne(GetTempFileNameA(folder, "mh", 0, path), 0);
-    HANDLE file = CreateFileA(path, GENERIC_READ | GENERIC_WRITE,
-                              FILE_SHARE_READ | FILE_SHARE_WRITE, &inherited,
-                              CREATE_ALWAYS, FILE_FLAG_DELETE_ON_CLOSE, NULL);
-    ck_assert_ptr_ne(file, INVALID_HANDLE_VALUE);
-    return file;
-}
-
-// The same test runs in a new process up to the same call, where it does what
-// is fatal. What tests do before is the same each time.
-void mh_expect_fatal(void (*act)(void), const char *message) {
-    static int calls;
-    int me = calls++;
-    int wanted = mh_self_number(SELF_FATAL);
-    unsigned long status = 0;
-    char text[4096];
-
-    if (wanted == me) {
-        act();
-        exit(0);
-    }
-    if (wanted >= 0) {
-        return; // an earlier call than the wanted one
-    }
-    HANDLE file = temporary_file();
-    mh_self_set(SELF_FATAL, me);
-    bool ended = mh_self_run(file, SECONDS, &status);
-    (void)SetEnvironmentVariableA(SELF_FATAL, NULL);
-    read_text(file, text, sizeof(text));
-    (void)CloseHandle(file);
-    ck_assert(ended);
-    ck_assert_msg(strstr(text, message) != NULL, "\"%s\" is not in \"%s\"",
-                  message, text);
-    ck_assert_msg(status == MH_ABORT_STATUS,
-                  "ended with status 0x%lx instead of abort's", status);
-}
+#include "tests/support/windows/temporary.h"
 
 // A leaf that reads a byte and has no frame: when it traps, the handler lets it
 // return to its caller at once. Unwinding from a handler is not for C.
@@ -116,14 +61,13 @@ bool mh_traps(const void *address) {
 }
 
 void mh_error_of(void (*act)(void), char *text, size_t size) {
-    HANDLE file = temporary_file();
+    HANDLE file = mh_temporary_file();
     HANDLE before = GetStdHandle(STD_ERROR_HANDLE);
 
     (void)SetStdHandle(STD_ERROR_HANDLE, file);
     act();
     (void)SetStdHandle(STD_ERROR_HANDLE, before);
-    read_text(file, text, (DWORD)size);
-    (void)CloseHandle(file);
+    mh_temporary_text(file, text, size);
 }
 
 // The C library keeps a copy of the environment, in which nothing is empty.
