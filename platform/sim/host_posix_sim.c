@@ -92,6 +92,10 @@ struct mh_os_err mh_host_map_shared(int fd, size_t size, void **base_out) {
     return mh_posix_map_shared(fd, size, base_out);
 }
 
+uint64_t mh_host_process_id(void) {
+    return (uint64_t)getpid();
+}
+
 const char *mh_host_getenv(const char *name) {
     return environ == NULL ? NULL : mh_posix_find(environ, name);
 }

@@ -179,6 +179,10 @@ struct mh_os_err mh_host_map_shared(int fd, size_t size, void **base_out) {
     return (struct mh_os_err){EINVAL};
 }
 
+uint64_t mh_host_process_id(void) {
+    return GetCurrentProcessId();
+}
+
 const char *mh_host_getenv(const char *name) {
     return mh_windows_getenv(name);
 }

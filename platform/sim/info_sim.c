@@ -1,7 +1,6 @@
 // info_sim.c - facts about the simulated machine.
 
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "core/base/stir.h"
 #include "platform/os_info.h"
@@ -42,7 +41,7 @@ bool mh_os_is_secure(void) {
 }
 
 uint64_t mh_os_process_id(void) {
-    return (uint64_t)getpid();
+    return mh_host_process_id();
 }
 
 void mh_os_publish(const void *root) {

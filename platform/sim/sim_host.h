@@ -1,7 +1,7 @@
 // sim_host.h - what the simulator needs of the machine it runs on.
 //
 // Real memory to simulate with, and the threads, clock and streams that are not
-// simulated at all. host_posix_sim.c and host_windows_sim.c.
+// simulated at all. host_posix_sim.c and its like.
 
 #ifndef MHEAP_PLATFORM_SIM_SIM_HOST_H
 #define MHEAP_PLATFORM_SIM_SIM_HOST_H
@@ -17,7 +17,7 @@
 // simulated system can do so in smaller ones.
 size_t mh_host_granularity(void);
 
-// mh_host_page_size is what the host protects in units of.
+// mh_host_page_size is what it protects in units of, in bytes.
 size_t mh_host_page_size(void);
 
 // mh_host_address_bits is how wide a user address is.
@@ -44,6 +44,7 @@ void mh_host_discard(void *base, size_t size);
 
 struct mh_os_err mh_host_map_shared(int fd, size_t size, void **base_out);
 
+uint64_t mh_host_process_id(void);
 const char *mh_host_getenv(const char *name);
 
 void mh_host_write_error(const char *text, size_t size);
