@@ -129,8 +129,8 @@ def backend_may_include(source, target, to):
     if to == "core/base" or folder in (own, "posix"):
         return None
     # The simulator's host may be Windows.
-    if own == "sim" and folder == "windows" and target.split("/")[2].startswith(
-            ("windows_", "tls_")):
+    if own == "sim" and folder in ("windows", "wasm") and target.split(
+            "/")[2].startswith((f"{folder}_", "tls_")):
         return None
     # The simulator enforces the state rules, which are written once.
     if own == "sim" and target == "core/sys/region.h":

@@ -108,6 +108,10 @@ ROWS = (
            note="over a model that refuses what can be refused"),
     Row("darwin/arm64", "darwin-arm64", must=False, suites=(), runs=False,
         tools=True, drop_in=True, note="nothing runs it"),
+    Row("wasm32", "wasm32",
+        ("node", "--no-warnings", "--no-turbo-fast-api-calls",
+         f"{ROOT}/tests/support/wasm/run.mjs"),
+        note="one thread; memory that only grows"),
 )
 
 

@@ -41,6 +41,38 @@ static inline uint64_t mh_host_clock(void) {
     return mh_windows_clock();
 }
 
+#elif defined(__wasm__)
+#    include "platform/wasm/wasm_thread.h"
+
+#    define MH_HOST_THREAD_WORDS    mh_wasm_thread_words
+#    define MH_HOST_ON_THREAD_EXIT  mh_wasm_on_thread_exit
+#    define MH_HOST_ARM_THREAD_EXIT mh_wasm_arm_thread_exit
+#    define MH_HOST_START           mh_wasm_start
+
+static inline void mh_host_nap(uint64_t ns) {
+    mh_wasm_nap(ns);
+}
+
+static inline void mh_host_yield(void) {
+}
+
+static inline struct mh_os_err mh_host_on_fork(void (*prepare)(void),
+                                               void (*parent)(void),
+                                               void (*child)(void)) {
+    (void)prepare;
+    (void)parent;
+    (void)child;
+    return (struct mh_os_err){0};
+}
+
+static inline struct mh_os_err mh_host_on_process_exit(void (*hook)(void)) {
+    return mh_wasm_on_process_exit(hook);
+}
+
+static inline uint64_t mh_host_clock(void) {
+    return mh_wasm_clock();
+}
+
 #else
 #    include <sched.h>
 

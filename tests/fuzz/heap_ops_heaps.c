@@ -34,6 +34,17 @@ static void act_flush(void *arg) {
     mheap_thread_flush();
 }
 
+// Where there is one thread it does what others would, and there is no remote
+// free.
+static void ask(struct mh_actor *actor, void (*act)(void *arg), void *arg) {
+#if MH_HAVE_THREADS
+    mh_actor_do(actor, act, arg);
+#else
+    (void)actor;
+    act(arg);
+#endif
+}
+
 void ops_end_actors(void) {
     for (size_t i = 0; i < NACTORS; i++) {
         mh_actor_end(&actors[i]);
@@ -47,7 +58,7 @@ void ops_do_far_malloc(const struct op *op) {
     struct request request = {.size = oracle_pick_size(op->a),
                               .heap = oracle.heaps[heap]};
     if (o != NULL) {
-        mh_actor_do(&actors[op->c % NACTORS], act_malloc, &request);
+        ask(&actors[op->c % NACTORS], act_malloc, &request);
         errno = ENOMEM; // the actor's own
         oracle_note_alloc(o, request.p, request.size, heap);
     }
@@ -60,14 +71,14 @@ void ops_do_far_free(const struct op *op) {
         struct oracle_object *o = oracle_any_object(op->a + i * 7);
         if (o != NULL && !o->manual) {
             oracle_require_contents(o, o->size);
-            mh_actor_do(actor, act_free, o->p);
+            ask(actor, act_free, o->p);
             oracle_note_free(o);
         }
     }
 }
 
 void ops_do_far_flush(const struct op *op) {
-    mh_actor_do(&actors[op->c % NACTORS], act_flush, NULL);
+    ask(&actors[op->c % NACTORS], act_flush, NULL);
 }
 
 // far_exit: the actor's thread ends; the next request starts another.
@@ -162,7 +173,7 @@ void ops_do_bad_free(const struct op *op) {
     OPS_REQUIRE(mheap_heap_of(p) == NULL);
     switch (op->c / 16 % 3) {
     case 0:
-        mh_actor_do(actor, act_free, p);
+        ask(actor, act_free, p);
         break;
     case 1:
         errno = 0;

@@ -14,6 +14,15 @@ void mh_expect_fatal(void (*act)(void), const char *message);
 // mh_traps reads the byte at address and says whether that trapped.
 bool mh_traps(const void *address);
 
+// mh_expect_trap fails the test unless mh_traps says `traps`. Where memory has
+// no pages nothing does, and nothing is expected.
+#if MH_HAVE_PAGES
+#    define mh_expect_trap(address, traps) \
+        ck_assert_int_eq(mh_traps(address), (traps))
+#else
+#    define mh_expect_trap(address, traps) ((void)(address), (void)(traps))
+#endif
+
 // mh_error_of runs act and stores what it writes to standard error, cut to
 // size - 1 bytes.
 void mh_error_of(void (*act)(void), char *text, size_t size);

@@ -67,9 +67,9 @@ START_TEST(a_region_walks_through_the_states) {
     must(mheap_os_unused(&region, 0, page));
     must(mheap_os_fault(&region, 0, 2 * page, page));
     expect(size - 2 * page, 0, 2 * page);
-    ck_assert(mh_traps(base));
+    mh_expect_trap(base, true);
     must(mheap_os_free(&region));
-    ck_assert(mh_traps(base + 2 * page));
+    mh_expect_trap(base + 2 * page, true);
     expect(0, 0, 0);
 }
 END_TEST
