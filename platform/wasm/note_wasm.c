@@ -5,13 +5,13 @@
 
 #include "platform/os_info.h"
 
-extern const char mh_inspect_root[] __attribute__((visibility("hidden")));
+extern const char mheap_inspect_root[];
 
 const void *mh_wasm_root(void);
 
 __attribute__((export_name("mheap_inspect_root"))) const void *
 mh_wasm_root(void) {
-    return mh_inspect_root;
+    return mheap_inspect_root;
 }
 
 // Nothing is left to do at run time; but a static library's object is linked

@@ -164,11 +164,11 @@ __attribute__((import_module("mheap_test"), import_name("root"))) void
 host_root(char *text, size_t size);
 
 START_TEST(whoever_runs_the_module_finds_the_root_record) {
-    extern const char mh_inspect_root[];
+    extern const char mheap_inspect_root[];
     char found[64] = "";
     (void)mheap_malloc(1);
     host_root(found, sizeof(found));
-    ck_assert_mem_eq(found, mh_inspect_root, sizeof(found));
+    ck_assert_mem_eq(found, mheap_inspect_root, sizeof(found));
     ck_assert(!mh_is_filled(found, 8, 0));
 }
 END_TEST
