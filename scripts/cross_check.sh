@@ -42,6 +42,7 @@ packages() {
         ;;
     linux-musl) echo musl-tools linux-libc-dev ;;
     windows-amd64) echo gcc-mingw-w64-x86-64-posix wine wine64 ;;
+    aix-ppc64 | aix-ppc) echo clang-19 llvm-19 ;;
     wasm32)
         echo clang-14 llvm-14 lld-14 wasi-libc libclang-rt-14-dev-wasm32 nodejs
         ;;
@@ -213,6 +214,9 @@ if [[ ${1:-} == --source && $# == 2 ]]; then
 fi
 [[ $# == 1 || $# == 2 ]] || die "usage: cross_check.sh TARGET [PREFIX]"
 packages "$1" >/dev/null
+case $1 in
+aix-ppc | aix-ppc64) exit 0 ;; # objects only: nothing is linked there
+esac
 prefix=$(readlink -m "${2:-build/cross/$1}")
 if [[ $1 == darwin-* ]]; then
     ready_darwin "$1" "$prefix"
