@@ -42,6 +42,7 @@ packages() {
         ;;
     linux-musl) echo musl-tools linux-libc-dev ;;
     windows-amd64) echo gcc-mingw-w64-x86-64-posix wine wine64 ;;
+    aix-model) echo qemu-user "$(gnu powerpc64-linux-gnu ppc64)" ;;
     aix-ppc64 | aix-ppc) echo clang-19 llvm-19 ;;
     wasm32)
         echo clang-14 llvm-14 lld-14 wasi-libc libclang-rt-14-dev-wasm32 nodejs

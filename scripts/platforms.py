@@ -114,6 +114,8 @@ ROWS = (
         ("node", "--no-warnings", "--no-turbo-fast-api-calls",
          f"{ROOT}/tests/support/wasm/run.mjs"),
         note="one thread; memory that only grows"),
+    Row("aix/ppc64-model", "aix-model", ("qemu-ppc64",), suites=("backend",),
+        note="the backend over a model of AIX, big-endian"),
     Row("aix/ppc64", "aix-ppc64", suites=("program",), linked=False,
         program="tests/aix/objects.py", note="nothing runs it"),
     Row("aix/ppc", "aix-ppc", suites=("program",), linked=False,
