@@ -93,6 +93,22 @@ class Rows(unittest.TestCase):
         self.assertEqual(result.failures, ["no such lock"])
         self.assertTrue(result.failed())
 
+    def test_a_row_runs_the_suites_it_has_and_no_others(self):
+        row = platforms.Row("odd", suites=("backend",))
+        with mock.patch.object(platforms, "build"), \
+                mock.patch.object(platforms, "run_one",
+                                  return_value=(7, [])) as run_one:
+            result = platforms.run_row(row, ["backend", "unit"])
+        self.assertEqual(result.checks, {"backend": 7})
+        run_one.assert_called_once()
+
+    def test_what_is_not_linked_needs_no_test_library_and_is_compiled(self):
+        row = platforms.Row("odd", "linux-none", suites=(), linked=False)
+        with mock.patch.object(platforms, "logged") as logged:
+            result = platforms.run_row(row, ["backend"])
+        self.assertEqual(result.how, "compiled")
+        self.assertIn("-DBUILD_TESTING=OFF", logged.call_args_list[0][0][0])
+
     def test_each_row_has_a_name_of_its_own_and_a_toolchain(self):
         names = [row.name for row in platforms.ROWS]
         self.assertEqual(len(names), len(set(names)))
@@ -102,7 +118,7 @@ class Rows(unittest.TestCase):
 
     def test_the_page_on_platforms_has_every_row(self):
         page = (SOURCE / "docs" / "platforms.md").read_text()
-        told = re.findall(r"^\| (\S+/\S+) \|", page, re.MULTILINE)
+        told = re.findall(r"^\| (\S+/\S+|wasm32) \|", page, re.MULTILINE)
         self.assertEqual(sorted(told),
                          sorted(row.name for row in platforms.ROWS))
 
