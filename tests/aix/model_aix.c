@@ -262,7 +262,7 @@ __attribute__((constructor)) static void begin(void) {
 }
 
 // The row of AIX, as much lower as the model's addresses are. Linked in place
-// of core/meta's own function (tests.cmake).
+// of core/meta's own function (model.cmake).
 const struct mh_layout *__wrap_mh_layout_own(void);
 const struct mh_layout *__wrap_mh_layout_own(void) {
     static struct mh_layout row;

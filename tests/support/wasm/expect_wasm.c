@@ -38,14 +38,6 @@ void mh_set_variable(const char *name, const char *value) {
                      0);
 }
 
-// Which pages have memory behind them is the host's secret, and none is ever
-// given back.
-size_t mh_resident_pages(const void *base, size_t npages) {
-    (void)base;
-    (void)npages;
-    exit(MH_NEEDS_PAGES);
-}
-
 int mh_needs_threads(const void *what) {
     (void)what;
     exit(MH_NEEDS_THREADS);

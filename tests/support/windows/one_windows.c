@@ -1,4 +1,4 @@
-// alone_windows.c - one test, in the process that was started for it.
+// one_windows.c - one test, in the process that was started for it.
 
 #include "tests/support/alone.h"
 
