@@ -18,6 +18,10 @@ size_t mh_host_page_size(void) {
     return 1;
 }
 
+size_t mh_host_program_end(void) {
+    return 0; // memory begins behind the program as it is
+}
+
 unsigned mh_host_address_bits(void) {
     return 32;
 }

@@ -575,7 +575,6 @@ static void add_threads(Suite *suite) {
 
 int main(void) {
     Suite *suite = suite_create("os_world");
-
     add_threads(suite);
     TCase *world = tcase_create("world");
     tcase_add_test(world, entropy_fills_all_of_the_buffer_anew);
