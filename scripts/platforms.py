@@ -112,7 +112,7 @@ ROWS = (
         tools=True, drop_in=True, note="nothing runs it"),
     Row("wasm32", "wasm32",
         ("node", "--no-warnings", "--no-turbo-fast-api-calls",
-         f"{ROOT}/tests/support/wasm/run.mjs"),
+         f"{ROOT}/tests/support/wasm/run.mjs"), suites=("backend", "fuzz"),
         note="one thread; memory that only grows"),
     Row("aix/ppc64-model", "aix-model", ("qemu-ppc64",), suites=("backend",),
         note="the backend over a model of AIX, big-endian"),
