@@ -11,6 +11,7 @@
 
 #include "core/base/atomic.h"
 #include "platform/os_thread.h"
+#include "platform/posix/posix_locals.h"
 #include "platform/posix/posix_thread.h"
 #include "platform/posix/posix_util.h"
 
