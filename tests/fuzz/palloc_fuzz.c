@@ -701,7 +701,8 @@ int main(int argc, char **argv) {
             return EXIT_FAILURE;
         }
     }
-    time_t end = time(NULL) + (time_t)seconds;
+    // 64 bits: where time_t has 32, a time without end would lie in the past.
+    int64_t end = (int64_t)time(NULL) + (int64_t)seconds;
     while (steps < max_steps && time(NULL) < end) {
         steps += run_random(seed + runs++, max_steps - steps);
     }
