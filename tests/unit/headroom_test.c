@@ -53,11 +53,13 @@ static uint64_t limit_at(enum mheap_option limit, size_t more) {
 // Metadata, which counts too, of the arenas that so much more may begin. The
 // first has room for every test where arenas are of 64 MiB.
 static size_t of_arenas(size_t bytes) {
+    if (MH_ARENA_SIZE >= 64 * MIB) {
+        return 0;
+    }
     size_t page = mh_sys_facts()->page_size;
     size_t each = mh_align_up(sizeof(struct mh_arena), page) +
                   mh_align_up(MH_WORDS_BYTES, page) + page;
-    size_t narenas = bytes / MH_ARENA_SIZE + 1;
-    return MH_ARENA_SIZE < 64 * MIB ? narenas * each : 0;
+    return (bytes / MH_ARENA_SIZE + 1) * each;
 }
 
 static size_t in_mib(size_t bytes) {
