@@ -118,7 +118,9 @@ class Rows(unittest.TestCase):
 
     def test_the_page_on_platforms_has_every_row(self):
         page = (SOURCE / "docs" / "platforms.md").read_text()
-        told = re.findall(r"^\| (\S+/\S+|wasm32) \|", page, re.MULTILINE)
+        part = page[page.index("\n## The rows"):]
+        part = part[:part.index("\n## ", 1)]
+        told = re.findall(r"^\| (\S+/\S+|wasm32) \|", part, re.MULTILINE)
         self.assertEqual(sorted(told),
                          sorted(row.name for row in platforms.ROWS))
 
