@@ -54,6 +54,14 @@ MH_NODISCARD struct mh_os_err mh_os_used(void *base, size_t size);
 // mh_os_unused: Ready -> Prepared. The contents are forfeit.
 MH_NODISCARD struct mh_os_err mh_os_unused(void *base, size_t size);
 
+// mh_os_unused_ranges does that to as many of n ranges (core/base/range.h),
+// from the first on, as it can with one call of the system, and returns how
+// many. The others are what they were. 0 where there is no such call, or it was
+// refused.
+struct mh_range;
+MH_NODISCARD size_t mh_os_unused_ranges(const struct mh_range *ranges,
+                                        size_t n);
+
 // mh_os_fault: Prepared or Ready -> Reserved. Any access traps from now on.
 MH_NODISCARD struct mh_os_err mh_os_fault(void *base, size_t size);
 

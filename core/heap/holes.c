@@ -2,6 +2,7 @@
 
 #include "core/heap/holes.h"
 
+#include "core/base/assert.h"
 #include "core/base/atomic.h"
 #include "core/base/bits.h"
 #include "core/heap/headroom.h"
@@ -67,20 +68,45 @@ static void set_holes(struct mh_span *span, uint32_t holes) {
     span->has_holes = holes != 0;
 }
 
-void mh_span_make_holes(struct mh_span *span) {
+static void note_holes(struct mh_holes *holes, unsigned first, size_t n) {
+    for (size_t i = first; i < first + n; i++) {
+        struct mh_span *span = holes->of[i].span;
+        set_holes(span, span->holes | holes->of[i].bits);
+        MH_ADD_RELAXED(&mh_heap_by_id(span->heap)->counts.released_bytes,
+                       holes->ranges[i].size);
+    }
+}
+
+// A refusal may be of one range alone; a second one is of them all.
+void mh_holes_make(struct mh_holes *holes) {
+    enum { REFUSALS = 2 };
+    unsigned at = 0, refusals = 0;
+    while (at < holes->n && refusals < REFUSALS) {
+        size_t done = mh_sys_unused_ranges(&holes->ranges[at], holes->n - at,
+                                           MH_FOR_HEAP);
+        MH_CHECK(done <= holes->n - at);
+        note_holes(holes, at, done);
+        at += (unsigned)done + 1; // past the one that was refused
+        refusals++;
+    }
+    holes->n = 0;
+}
+
+void mh_holes_add(struct mh_holes *holes, struct mh_span *span) {
     uint32_t left = mh_span_find_holes(span) & ~span->holes;
-    uint64_t done = 0;
     while (left != 0) {
-        struct run run = lowest_run(span, left);
-        if (mh_sys_unused(run.base, run.bytes, MH_FOR_HEAP) != MH_OK) {
-            break;
+        if (holes->n == MH_HOLES_AT_ONCE) {
+            mh_holes_make(holes);
         }
-        set_holes(span, span->holes | run.bits);
+        struct run run = lowest_run(span, left);
+        holes->ranges[holes->n].base = run.base;
+        holes->ranges[holes->n].size = run.bytes;
+        holes->of[holes->n].span = span;
+        holes->of[holes->n].bits = run.bits;
+        holes->n++;
         left &= ~run.bits;
-        done += run.bytes;
     }
     span->seen_free = span->nfree;
-    MH_ADD_RELAXED(&mh_heap_by_id(span->heap)->counts.released_bytes, done);
 }
 
 // Under the heap's lock, which a fork takes: neither the books nor the two
@@ -115,8 +141,11 @@ bool mh_span_can_end_slow(struct mh_span *span) {
     }
     // Under the lock for the same reason.
     struct mheap *heap = mh_heap_by_id(span->heap);
+    struct mh_holes holes;
+    holes.n = 0;
     mh_lock(&heap->lock);
-    mh_span_make_holes(span);
+    mh_holes_add(&holes, span);
+    mh_holes_make(&holes);
     mh_unlock(&heap->lock);
     return span->holes == all_pages(span);
 }

@@ -17,15 +17,33 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/base/range.h"
 #include "core/heap/span.h"
 
 // mh_span_find_holes is the set of system pages of a small span, bit i for page
 // i, in which every slot is free; pages that no slot reaches count. Owner only.
 uint32_t mh_span_find_holes(const struct mh_span *span);
 
-// mh_span_make_holes gives such pages back. Owner only; nothing of the span may
-// be in use but its live objects.
-void mh_span_make_holes(struct mh_span *span);
+// Pages of several spans that are to become holes: the system takes many in the
+// time of one. Whoever fills it in owns all the spans until mh_holes_make.
+enum { MH_HOLES_AT_ONCE = 64 };
+struct mh_holes {
+    unsigned n;
+    struct mh_range ranges[MH_HOLES_AT_ONCE];
+    struct {
+        struct mh_span *span;
+        uint32_t bits;
+    } of[MH_HOLES_AT_ONCE];
+};
+
+// mh_holes_add notes such pages of a span, of which nothing may be in use but
+// its live objects; when there is no room for them all, those noted so far are
+// given back first. Owner only.
+void mh_holes_add(struct mh_holes *holes, struct mh_span *span);
+
+// mh_holes_make gives back what was noted, and begins anew. What the system
+// refuses stays as it is until more slots of its span have become free.
+void mh_holes_make(struct mh_holes *holes);
 
 // mh_span_wants_holes: slots have become free since holes were last made.
 static inline bool mh_span_wants_holes(const struct mh_span *span) {

@@ -149,18 +149,21 @@ static bool look_after_caches(struct mh_pacer *pacer) {
 // lock is held meanwhile, for a few spans at a time: nobody may adopt one that
 // is being cut. False at the end of the list.
 static bool cut_some(struct mh_central *central) {
+    struct mh_holes holes;
     unsigned cut = 0;
+    holes.n = 0;
     mh_lock(&central->lock);
     struct mh_span *span = central->cut != NULL ? central->cut : central->spans;
     for (unsigned looked = 0;
          span != NULL && looked < LOOKED_PER_LOCK && cut < CUT_PER_LOCK;
          looked++) {
         if (mh_span_wants_holes(span)) {
-            mh_span_make_holes(span);
+            mh_holes_add(&holes, span);
             cut++;
         }
         span = span->list_next;
     }
+    mh_holes_make(&holes);
     central->cut = span;
     mh_unlock(&central->lock);
     return span != NULL;

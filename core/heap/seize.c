@@ -19,7 +19,7 @@
 enum {
     ENDED_AT_ONCE = 256,
     LOOKED_AT_ONCE = 256,
-    CUT_AT_ONCE = 16,
+    CUT_AT_ONCE = 32,
     SEIZURES_TO_END = 16, // in a round
     SEIZURES_TO_CUT = 256,
 };
@@ -94,16 +94,19 @@ static unsigned end_emptied(struct mh_cache *cache) {
 
 // Makes holes from `span` on. The next span, or NULL at the end of the list.
 static struct mh_span *make_holes(struct mh_span *span) {
+    struct mh_holes holes;
     unsigned cut = 0;
+    holes.n = 0;
     for (unsigned looked = 0;
          span != NULL && looked < LOOKED_AT_ONCE && cut < CUT_AT_ONCE;
          looked++) {
         if (mh_span_wants_holes(span)) {
-            mh_span_make_holes(span);
+            mh_holes_add(&holes, span);
             cut++;
         }
         span = span->next;
     }
+    mh_holes_make(&holes);
     return span;
 }
 

@@ -240,6 +240,39 @@ enum mh_status mh_sys_unused(void *base, size_t size, enum mh_purpose purpose) {
     return status;
 }
 
+// The shadow follows one range at a time.
+static size_t unused_at_once(const struct mh_range *ranges, size_t n,
+                             enum mh_purpose purpose) {
+    uint64_t bytes = 0;
+    if (SHADOWED || n < 2) {
+        return 0;
+    }
+    for (size_t i = 0; i < n; i++) {
+        check_range("unused", ranges[i].base, ranges[i].size,
+                    mh_sys_facts()->page_size);
+    }
+    size_t done = mh_os_unused_ranges(ranges, n);
+    for (size_t i = 0; i < done; i++) {
+        bytes += ranges[i].size;
+    }
+    if (done != 0) {
+        mh_account_call(purpose, false);
+        mh_account_move(purpose, MH_READY, MH_PREPARED, bytes);
+        mh_limit_return(bytes);
+    }
+    return done;
+}
+
+size_t mh_sys_unused_ranges(const struct mh_range *ranges, size_t n,
+                            enum mh_purpose purpose) {
+    size_t done = unused_at_once(ranges, n, purpose);
+    while (done < n && mh_sys_unused(ranges[done].base, ranges[done].size,
+                                     purpose) == MH_OK) {
+        done++;
+    }
+    return done;
+}
+
 enum mh_status mh_sys_fault(void *base, size_t size, struct mh_split was,
                             enum mh_purpose purpose) {
     MH_CHECK(was.reserved == 0);

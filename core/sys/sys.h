@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "core/base/attr.h"
+#include "core/base/range.h"
 
 // What memory is for. The books are kept per purpose.
 enum mh_purpose {
@@ -118,6 +119,12 @@ MH_NODISCARD enum mh_status mh_sys_used_sparse(void *base, size_t size,
 // range stays Ready, its contents undefined.
 MH_NODISCARD enum mh_status mh_sys_unused(void *base, size_t size,
                                           enum mh_purpose purpose);
+
+// mh_sys_unused_ranges does that to n ranges, in one call of the system where
+// it takes many, until one is refused; how many were given back, from the
+// first on.
+size_t mh_sys_unused_ranges(const struct mh_range *ranges, size_t n,
+                            enum mh_purpose purpose);
 
 // mh_sys_fault: Prepared or Ready -> Reserved; `was` says how many of each.
 MH_NODISCARD enum mh_status mh_sys_fault(void *base, size_t size,

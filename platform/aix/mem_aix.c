@@ -55,6 +55,12 @@ struct mh_os_err mh_os_unused(void *base, size_t size) {
     return (struct mh_os_err){0};
 }
 
+size_t mh_os_unused_ranges(const struct mh_range *ranges, size_t n) {
+    (void)ranges;
+    (void)n;
+    return 0;
+}
+
 // The pages stay, and hold what they held when the range is mapped again.
 struct mh_os_err mh_os_fault(void *base, size_t size) {
     return mh_posix_protect(base, size, PROT_NONE);

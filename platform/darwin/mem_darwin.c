@@ -94,6 +94,12 @@ struct mh_os_err mh_os_unused(void *base, size_t size) {
     return mh_posix_done(result, saved);
 }
 
+size_t mh_os_unused_ranges(const struct mh_range *ranges, size_t n) {
+    (void)ranges;
+    (void)n;
+    return 0;
+}
+
 // A fresh mapping over the old one gives the pages back in the same call.
 struct mh_os_err mh_os_fault(void *base, size_t size) {
     void *at;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/base/bits.h"
+#include "core/base/range.h"
 #include "platform/os.h"
 #include "platform/sim/sim_host.h"
 #include "platform/sim/sim_state.h"
@@ -294,6 +295,21 @@ struct mh_os_err mh_os_used(void *base, size_t size) {
 
 struct mh_os_err mh_os_unused(void *base, size_t size) {
     return convert(MH_OP_unused, base, size, unused_piece);
+}
+
+// Each range is a call that may fail, so that what the system has done when it
+// stops is seen as well.
+size_t mh_os_unused_ranges(const struct mh_range *ranges, size_t n) {
+    size_t done = 0;
+
+    if (!mh_sim_traits_now()->unused_takes_ranges) {
+        return 0;
+    }
+    while (done < n &&
+           mh_os_ok(mh_os_unused(ranges[done].base, ranges[done].size))) {
+        done++;
+    }
+    return done;
 }
 
 struct mh_os_err mh_os_fault(void *base, size_t size) {

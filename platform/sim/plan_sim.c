@@ -25,6 +25,7 @@ static const struct mh_sim_traits personalities[MH_SIM_NOS] = {
                       .partial_free = true,
                       .can_move = true,
                       .can_discard = true,
+                      .unused_takes_ranges = true,
                       .fault_discards = true,
                       .comeback = MH_SIM_ZEROES,
                       .out_of_memory = ENOMEM,

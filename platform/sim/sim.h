@@ -54,7 +54,8 @@ struct mh_sim_traits {
     bool commit_charged;
     bool can_move;
     bool can_discard;
-    bool prepared_traps;  // any access to Prepared traps
+    bool unused_takes_ranges; // in one call
+    bool prepared_traps;      // any access to Prepared traps
     bool fault_discards;  // fault gives the pages back; else they stay behind
     bool per_reservation; // one call never covers two reservations
     enum mh_sim_comeback comeback;

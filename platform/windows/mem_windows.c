@@ -160,6 +160,12 @@ struct mh_os_err mh_os_unused(void *base, size_t size) {
     return give_up(base, size);
 }
 
+size_t mh_os_unused_ranges(const struct mh_range *ranges, size_t n) {
+    (void)ranges;
+    (void)n;
+    return 0;
+}
+
 struct mh_os_err mh_os_fault(void *base, size_t size) {
     return give_up(base, size);
 }

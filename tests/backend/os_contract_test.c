@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/range.h"
 #include "platform/os.h"
 #include "platform/os_info.h"
 #include "tests/support/emulated.h"
@@ -123,6 +124,29 @@ START_TEST(unused_spares_the_neighbours) {
     must(mh_os_unused(region + page, 2 * page));
     ck_assert(mh_is_filled(region, page, 0xa5));
     ck_assert(mh_is_filled(region + 3 * page, page, 0xa5));
+}
+END_TEST
+
+// As many as the system takes in one call, and exactly those.
+START_TEST(ranges_are_given_up_together_and_spare_what_is_between) {
+    make_ready(4 * page);
+    memset(region, 0xa5, 4 * page);
+    struct mh_range ranges[] = {{region + 3 * page, page},
+                                {region + page, page}};
+    size_t done = mh_os_unused_ranges(ranges, 2);
+    ck_assert_uint_le(done, 2);
+    for (size_t i = 0; i < 2; i++) {
+        if (i >= done) {
+            ck_assert(mh_is_filled(ranges[i].base, ranges[i].size, 0xa5));
+            continue;
+        }
+        must(mh_os_used(ranges[i].base, ranges[i].size));
+        if (os.unused_zeroes) {
+            ck_assert(mh_is_filled(ranges[i].base, ranges[i].size, 0));
+        }
+        memset(ranges[i].base, 0xa5, ranges[i].size);
+    }
+    ck_assert(mh_is_filled(region, 4 * page, 0xa5));
 }
 END_TEST
 
@@ -459,6 +483,8 @@ int main(void) {
     tcase_add_test(states,
                    unused_memory_comes_back_writable_and_zeroed_if_promised);
     tcase_add_test(states, unused_spares_the_neighbours);
+    tcase_add_test(states,
+                   ranges_are_given_up_together_and_spare_what_is_between);
     tcase_add_test(states, fault_traps_from_prepared_and_from_ready);
     tcase_add_test(states, faulted_memory_can_become_ready_again);
     tcase_add_test(states, alloc_gives_zeroed_memory_at_once);
