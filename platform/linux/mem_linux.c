@@ -34,7 +34,7 @@
 #    define PIDFD_SELF_PROCESS (-10001) // pidfd.h of Linux 6.15
 #endif
 #ifndef SYS_process_madvise
-#    define SYS_process_madvise 440 // on every architecture
+#    define SYS_process_madvise (-1) // headers before Linux 5.10: refused
 #endif
 #ifndef MAP_FIXED_NOREPLACE
 #    define MAP_FIXED_NOREPLACE 0x100000
