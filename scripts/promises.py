@@ -230,7 +230,7 @@ def mappings(m):
 
 
 def forks(m):
-    n = m.scale(100_000, 500)
+    n = m.scale(100_000, 100)
     got = m.probe("forks", n, 16)
     return judged(got["hangs"] == 0 and got["crashes"] == 0,
                   f"{number(n)} forks, {number(got['hangs'])} hangs, "

@@ -42,7 +42,7 @@ static void *storm(void *arg) {
 
     while (!atomic_load(&stop)) {
         pthread_t thread;
-        churn(&rng, 2000);
+        churn(&rng, 200);
         REQUIRE(pthread_create(&thread, NULL, churn_once, arg) == 0);
         REQUIRE(pthread_join(thread, NULL) == 0);
         (void)usleep(1000); // the main thread gets its turn
