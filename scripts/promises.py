@@ -321,7 +321,7 @@ def model(m):
     found = sum(checked_states(fault, 2)[1] for fault in faults)
     return judged(not wrong and found == len(faults),
                   f"{number(states)} states, {'one' if wrong else 'none'} wrong; "
-                  f" {found} of {len(faults)} planted faults found")
+                  f"{found} of {len(faults)} planted faults found")
 
 
 def page_allocator(m):
@@ -451,7 +451,9 @@ def run(machine, promises):
                   result.verdict, f"{seconds:.0f} s"), flush=True)
         if result.verdict == SHORT and promise.name not in OPEN:
             wrong.append(f"{promise.name}: {result.measured}")
-        if result.verdict == PASS and promise.name in OPEN:
+        # A small number may pass by luck.
+        if result.verdict == PASS and promise.name in OPEN \
+                and not machine.quick:
             wrong.append(f"{promise.name} passes: take it off OPEN")
     print(f"\n{counts[PASS]} pass, {counts[SHORT]} fall short, "
           f"{counts[NOT_RUN]} not run")
