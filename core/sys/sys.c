@@ -243,7 +243,7 @@ enum mh_status mh_sys_unused(void *base, size_t size, enum mh_purpose purpose) {
 // The shadow follows one range at a time.
 static size_t unused_at_once(const struct mh_range *ranges, size_t n,
                              enum mh_purpose purpose) {
-    uint64_t bytes = 0;
+    size_t bytes = 0;
     if (SHADOWED || n < 2) {
         return 0;
     }
