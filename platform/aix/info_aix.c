@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "core/base/stir.h"
@@ -17,15 +16,6 @@ extern char **environ;
 // ("Address space models" of IBM's "General Programming Concepts").
 enum { ADDRESS_BITS = sizeof(void *) == 8 ? 60 : 32 };
 
-static size_t space_bytes(void) {
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
-        return 0;
-    }
-    return (size_t)limit.rlim_cur;
-}
-
 // Pages of 4 KiB: larger ones of mmap's have to be asked for. Where the program
 // ends says nothing about where there is room: the break of a 32-bit program
 // lies in a segment that mmap does not use.
@@ -38,7 +28,7 @@ void mh_os_query(struct mh_os_info *info) {
         .reserve_align = page_size,
         .huge_page_size = 0,
         .address_bits = ADDRESS_BITS,
-        .space_bytes = space_bytes(),
+        .space_bytes = mh_posix_space_bytes(),
         .program_end = 0,
         .partial_free = true,
         .unused_zeroes = false,
@@ -87,23 +77,7 @@ uint64_t mh_os_process_id(void) {
 }
 
 void mh_os_write_error(const char *text, size_t size) {
-    int saved = errno;
-    int state = 0;
-
-    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-    while (size > 0) {
-        ssize_t n = write(STDERR_FILENO, text, size);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            break;
-        }
-        text += n;
-        size -= (size_t)n;
-    }
-    (void)pthread_setcancelstate(state, NULL);
-    errno = saved;
+    mh_posix_write_error(text, size);
 }
 
 void mh_os_abort(bool run_handler) {

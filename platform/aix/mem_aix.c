@@ -55,12 +55,6 @@ struct mh_os_err mh_os_unused(void *base, size_t size) {
     return (struct mh_os_err){0};
 }
 
-size_t mh_os_unused_ranges(const struct mh_range *ranges, size_t n) {
-    (void)ranges;
-    (void)n;
-    return 0;
-}
-
 // The pages stay, and hold what they held when the range is mapped again.
 struct mh_os_err mh_os_fault(void *base, size_t size) {
     return mh_posix_protect(base, size, PROT_NONE);
@@ -87,26 +81,6 @@ struct mh_os_err mh_os_discard(void *base, size_t size) {
 
 struct mh_os_err mh_os_map_shared(int fd, size_t size, void **base_out) {
     return mh_posix_map_shared(fd, size, base_out);
-}
-
-void mh_os_set_lazy(bool lazy) {
-    (void)lazy;
-}
-
-void mh_os_hugepage(void *base, size_t size) {
-    (void)base;
-    (void)size;
-}
-
-void mh_os_nohugepage(void *base, size_t size) {
-    (void)base;
-    (void)size;
-}
-
-void mh_os_name(void *base, size_t size, const char *name) {
-    (void)base;
-    (void)size;
-    (void)name;
 }
 
 bool mh_os_err_is_oom(struct mh_os_err err) {

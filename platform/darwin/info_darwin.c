@@ -6,7 +6,6 @@
 #include <mach/vm_param.h>
 #include <pthread.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "core/base/bits.h"
@@ -15,17 +14,8 @@
 #include "platform/os_info.h"
 #include "platform/posix/posix_util.h"
 
-// Older systems keep the number and hold nobody to it; to believe it all the
-// same costs a heap that was told so nothing it was promised.
-static size_t space_bytes(void) {
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
-        return 0;
-    }
-    return (size_t)limit.rlim_cur;
-}
-
+// Older systems keep the limit of addresses and hold nobody to it; to believe
+// it all the same costs a heap that was told so nothing it was promised.
 void mh_os_query(struct mh_os_info *info) {
     int saved = errno;
 
@@ -34,7 +24,7 @@ void mh_os_query(struct mh_os_info *info) {
         .reserve_align = vm_page_size,
         .huge_page_size = 0,
         .address_bits = mh_log2(MACH_VM_MAX_ADDRESS) + 1,
-        .space_bytes = space_bytes(),
+        .space_bytes = mh_posix_space_bytes(),
         .program_end = 0, // the heap does not lie behind the program
         .partial_free = true,
         .unused_zeroes = false,
@@ -75,26 +65,8 @@ uint64_t mh_os_process_id(void) {
     return (uint64_t)getpid();
 }
 
-// write is a point where a thread can be cancelled, and locks of the heap may
-// be held.
 void mh_os_write_error(const char *text, size_t size) {
-    int saved = errno;
-    int state;
-
-    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-    while (size > 0) {
-        ssize_t n = write(STDERR_FILENO, text, size);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            break;
-        }
-        text += n;
-        size -= (size_t)n;
-    }
-    (void)pthread_setcancelstate(state, NULL);
-    errno = saved;
+    mh_posix_write_error(text, size);
 }
 
 void mh_os_abort(bool run_handler) {

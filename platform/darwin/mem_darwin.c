@@ -81,6 +81,11 @@ static bool is_translated(void) {
 // Trap: the kernel widens a range that is not one of whole pages, as it does
 // for every advice, and the neighbours' contents go too. os.h has whole pages.
 //
+// There is no choice of laziness: the pages leave the account at once, and the
+// system takes them when it needs them. Nor are there hints to take: superpages
+// are asked for when memory is mapped, on amd64 only, and cannot be given back
+// in part; a mapping has its tag from the start, and no name.
+//
 // What cannot be marked so (madvise(2): EPERM, ENOTSUP, EINVAL) may still be
 // given up the older way, which leaves the pages on the process's account until
 // they are taken.
@@ -92,12 +97,6 @@ struct mh_os_err mh_os_unused(void *base, size_t size) {
         result = madvise(base, size, MADV_FREE);
     }
     return mh_posix_done(result, saved);
-}
-
-size_t mh_os_unused_ranges(const struct mh_range *ranges, size_t n) {
-    (void)ranges;
-    (void)n;
-    return 0;
 }
 
 // A fresh mapping over the old one gives the pages back in the same call.
@@ -130,31 +129,6 @@ struct mh_os_err mh_os_discard(void *base, size_t size) {
 
 struct mh_os_err mh_os_map_shared(int fd, size_t size, void **base_out) {
     return mh_posix_map_shared(fd, size, base_out);
-}
-
-// MADV_FREE_REUSABLE is both: the pages leave the account at once, and the
-// system takes them when it needs them.
-void mh_os_set_lazy(bool lazy) {
-    (void)lazy;
-}
-
-// The system's superpages are asked for when memory is mapped, on amd64 only,
-// and cannot be given back in part.
-void mh_os_hugepage(void *base, size_t size) {
-    (void)base;
-    (void)size;
-}
-
-void mh_os_nohugepage(void *base, size_t size) {
-    (void)base;
-    (void)size;
-}
-
-// A mapping has its tag from the start, and no name.
-void mh_os_name(void *base, size_t size, const char *name) {
-    (void)base;
-    (void)size;
-    (void)name;
 }
 
 bool mh_os_err_is_oom(struct mh_os_err err) {

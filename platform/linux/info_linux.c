@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -84,15 +83,6 @@ static size_t program_end(void) {
     return end == (void *)-1 ? 0 : (size_t)end;
 }
 
-static size_t space_bytes(void) {
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
-        return 0;
-    }
-    return (size_t)limit.rlim_cur;
-}
-
 // MREMAP_DONTUNMAP came with Linux 5.7; emulators know the call but not always
 // the flag. So it is tried on two pages, and the result looked at.
 static bool can_move(size_t page_size) {
@@ -126,7 +116,7 @@ void mh_os_query(struct mh_os_info *info) {
     info->reserve_align = info->page_size;
     info->huge_page_size = huge_page_size();
     info->address_bits = address_bits();
-    info->space_bytes = space_bytes();
+    info->space_bytes = mh_posix_space_bytes();
     info->program_end = program_end();
     info->partial_free = true;
     info->unused_zeroes = !mh_linux_is_lazy();

@@ -1,8 +1,8 @@
 // posix_util.h - what the backends of POSIX systems share.
 //
-// Static functions without state: each backend compiles its own copy. Reading
-// and writing are not here: POSIX makes them cancellation points, and each
-// backend may know its own way around that.
+// Static functions without state: each backend compiles its own copy. POSIX
+// makes reading and writing cancellation points: a backend that knows a way
+// around that, as Linux does, has functions of its own for them.
 
 #ifndef MHEAP_PLATFORM_POSIX_POSIX_UTIL_H
 #define MHEAP_PLATFORM_POSIX_POSIX_UTIL_H
@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -106,6 +107,38 @@ static inline const char *mh_posix_find(char *const *variables,
         }
     }
     return NULL;
+}
+
+// mh_posix_space_bytes is the limit of the process's addresses, 0 for none.
+static inline size_t mh_posix_space_bytes(void) {
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
+        return 0;
+    }
+    return (size_t)limit.rlim_cur;
+}
+
+// mh_posix_write_error writes all of the text. write is a point where a thread
+// can be cancelled, and locks of the heap may be held.
+static inline void mh_posix_write_error(const char *text, size_t size) {
+    int saved = errno;
+    int state = 0;
+
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+    while (size > 0) {
+        ssize_t n = write(STDERR_FILENO, text, size);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            break;
+        }
+        text += n;
+        size -= (size_t)n;
+    }
+    (void)pthread_setcancelstate(state, NULL);
+    errno = saved;
 }
 
 static inline uint64_t mh_posix_clock(clockid_t clock) {

@@ -101,20 +101,7 @@ const char *mh_host_getenv(const char *name) {
 }
 
 void mh_host_write_error(const char *text, size_t size) {
-    int saved = errno;
-
-    while (size > 0) {
-        ssize_t n = write(STDERR_FILENO, text, size);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            break;
-        }
-        text += n;
-        size -= (size_t)n;
-    }
-    errno = saved;
+    mh_posix_write_error(text, size);
 }
 
 void mh_host_abort(bool run_handler) {

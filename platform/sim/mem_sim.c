@@ -410,22 +410,6 @@ struct mh_os_err mh_os_map_shared(int fd, size_t size, void **base_out) {
     return mh_os_ok(err) ? mh_host_map_shared(fd, size, base_out) : err;
 }
 
-void mh_os_hugepage(void *base, size_t size) {
-    (void)base;
-    (void)size;
-}
-
-void mh_os_nohugepage(void *base, size_t size) {
-    (void)base;
-    (void)size;
-}
-
-void mh_os_name(void *base, size_t size, const char *name) {
-    (void)base;
-    (void)size;
-    (void)name;
-}
-
 bool mh_os_err_is_oom(struct mh_os_err err) {
     const struct mh_sim_traits *traits = mh_sim_traits_now();
 

@@ -160,12 +160,6 @@ struct mh_os_err mh_os_unused(void *base, size_t size) {
     return give_up(base, size);
 }
 
-size_t mh_os_unused_ranges(const struct mh_range *ranges, size_t n) {
-    (void)ranges;
-    (void)n;
-    return 0;
-}
-
 struct mh_os_err mh_os_fault(void *base, size_t size) {
     return give_up(base, size);
 }
@@ -220,26 +214,6 @@ struct mh_os_err mh_os_map_shared(int fd, size_t size, void **base_out) {
         *base_out = base;
     }
     return mh_windows_done(base != NULL, saved);
-}
-
-void mh_os_set_lazy(bool lazy) {
-    (void)lazy;
-}
-
-void mh_os_hugepage(void *base, size_t size) {
-    (void)base;
-    (void)size;
-}
-
-void mh_os_nohugepage(void *base, size_t size) {
-    (void)base;
-    (void)size;
-}
-
-void mh_os_name(void *base, size_t size, const char *name) {
-    (void)base;
-    (void)size;
-    (void)name;
 }
 
 bool mh_os_err_is_oom(struct mh_os_err err) {
