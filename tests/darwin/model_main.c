@@ -29,7 +29,7 @@ void broken(const char *what, const char *name) {
 
 // A function of the library that has no model stops the program when it is
 // called, not when it is bound: half of a test's imports it never calls.
-static void *stub_for(const char *name) {
+static void *trap_for(const char *name) {
     static unsigned char *next, *end;
     enum { BYTES = 48 };
     static const char what[] = "nothing models";
@@ -37,6 +37,9 @@ static void *stub_for(const char *name) {
     if (next == end) {
         next = mmap(NULL, 65536, PROT_READ | PROT_WRITE | PROT_EXEC,
                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (next == MAP_FAILED) {
+            broken("no memory to bind", name);
+        }
         end = next + 65536 / BYTES * BYTES;
     }
     unsigned char *code = next;
@@ -63,7 +66,7 @@ static void *bind(const char *library, const char *name) {
     name += name[0] == '_';
     if (strcmp(library, "libcheck.dylib") == 0) {
         void *address = dlsym(RTLD_DEFAULT, name);
-        return address != NULL ? address : stub_for(name);
+        return address != NULL ? address : trap_for(name);
     }
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         for (const struct symbol *s = parts[i]; s->name != NULL; s++) {
@@ -72,7 +75,7 @@ static void *bind(const char *library, const char *name) {
             }
         }
     }
-    return stub_for(name);
+    return trap_for(name);
 }
 
 // size_of reads a power of two from 4096 up.
