@@ -36,7 +36,7 @@ OPEN = {
     "P5b": "there is no hardened mode yet",
     "P6": "there are no sampled guards yet",
     "P14b": "objects do not move: 3.5 x is what 4 KiB pages allow",
-    "P18": "as in every allocator we know: a handler must not allocate",
+    "P18": "C and POSIX let no handler allocate",
     "P26": "the core has grown beyond it",
 }
 
@@ -66,12 +66,14 @@ class Machine:
     def scale(self, full, quick):
         return quick if self.quick else full
 
-    def run(self, words, preload=False, env=None, limit=7200):
+    def preloaded(self):
+        """The environment of a program that runs on the drop-in."""
+        return dict(os.environ, LD_PRELOAD=str(
+            self.build / "lib" / "libmheap_malloc.so"))
+
+    def run(self, words, preload=False, limit=7200):
         """The output of a program that must end with 0."""
-        environment = dict(os.environ, **(env or {}))
-        if preload:
-            environment["LD_PRELOAD"] = str(
-                self.build / "lib" / "libmheap_malloc.so")
+        environment = self.preloaded() if preload else None
         words = [str(word) for word in words]
         try:
             done = subprocess.run(words, env=environment, text=True,
@@ -152,11 +154,9 @@ def smashes(m):
 def is_caught(m, program):
     """A program of the suite says NOT_CAUGHT when nothing stopped it; one that
     is stopped by a signal later was caught late."""
-    env = dict(os.environ,
-               LD_PRELOAD=str(m.build / "lib" / "libmheap_malloc.so"))
     try:
-        done = subprocess.run([program], env=env, capture_output=True,
-                              timeout=10, check=False)
+        done = subprocess.run([program], env=m.preloaded(),
+                              capture_output=True, timeout=10, check=False)
     except subprocess.TimeoutExpired:
         return False
     return done.returncode < 0 or b"NOT_CAUGHT" not in done.stdout

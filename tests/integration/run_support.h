@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 // REQUIRE ends the program when the condition does not hold. Unlike assert it
 // is there in every build.
@@ -19,6 +20,23 @@ static inline void require_failed(const char *condition, const char *file,
     (void)fprintf(stderr, "%s:%d: not so: %s\n", file, line, condition);
     (void)fflush(stderr);
     _Exit(EXIT_FAILURE);
+}
+
+// One field of /proc/self/status in KiB: "VmRSS:", "VmHWM:".
+static inline long status_kib(const char *field) {
+    char line[256];
+    long value = -1;
+    FILE *status = fopen("/proc/self/status", "r");
+
+    REQUIRE(status != NULL);
+    while (fgets(line, sizeof(line), status) != NULL) {
+        if (strncmp(line, field, strlen(field)) == 0) {
+            value = strtol(line + strlen(field), NULL, 10);
+        }
+    }
+    (void)fclose(status);
+    REQUIRE(value >= 0);
+    return value;
 }
 
 // Splitmix64: every seed is a good one.

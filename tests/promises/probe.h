@@ -9,7 +9,6 @@
 #define MHEAP_TESTS_PROMISES_PROBE_H
 
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,21 +16,14 @@
 
 #define PROBE_MIB ((size_t)1 << 20)
 
-// One field of /proc/self/status in KiB, VmRSS: or VmSize:, say.
-static inline long probe_status_kib(const char *field) {
-    char line[256];
-    long value = -1;
-    FILE *status = fopen("/proc/self/status", "r");
-
-    REQUIRE(status != NULL);
-    while (fgets(line, sizeof(line), status) != NULL) {
-        if (strncmp(line, field, strlen(field)) == 0) {
-            value = strtol(line + strlen(field), NULL, 10);
-        }
+// Puts objects in no order.
+static inline void probe_shuffle(void **objects, size_t n, uint64_t seed) {
+    for (size_t i = n; i > 1; i--) {
+        size_t k = random_below(&seed, i);
+        void *other = objects[k];
+        objects[k] = objects[i - 1];
+        objects[i - 1] = other;
     }
-    (void)fclose(status);
-    REQUIRE(value >= 0);
-    return value;
 }
 
 // The n-th argument as a number, or `otherwise`.

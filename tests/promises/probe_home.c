@@ -20,18 +20,6 @@ static double processor_ms(void) {
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-// The objects that stay come first; returns how many they are.
-static size_t choose(void **objects, size_t n) {
-    uint64_t rng = 11;
-    for (size_t i = n; i > 1; i--) {
-        size_t k = random_below(&rng, i);
-        void *other = objects[k];
-        objects[k] = objects[i - 1];
-        objects[i - 1] = other;
-    }
-    return n / 10;
-}
-
 int main(int argc, char **argv) {
     bool all = argc > 1 && strcmp(argv[1], "all") == 0;
     size_t bytes = probe_argument(argc, argv, 2, 256) * PROBE_MIB;
@@ -40,13 +28,16 @@ int main(int argc, char **argv) {
 
     REQUIRE(objects != NULL);
     memset(objects, 0, n * sizeof(*objects)); // is not what is measured
-    long before = probe_status_kib("VmRSS:");
+    long before = status_kib("VmRSS:");
     for (size_t i = 0; i < n; i++) {
         objects[i] = malloc(BYTES);
         REQUIRE(objects[i] != NULL);
         memset(objects[i], 1, BYTES);
     }
-    size_t kept = all ? 0 : choose(objects, n);
+    size_t kept = all ? 0 : n / 10; // the first
+    if (!all) {
+        probe_shuffle(objects, n, 11);
+    }
     for (size_t i = kept; i < n; i++) {
         free(objects[i]);
     }
@@ -54,6 +45,6 @@ int main(int argc, char **argv) {
     (void)sleep(2);
     spent = processor_ms() - spent;
     (void)printf("live_kib=%zu left_kib=%ld cpu_ms=%.1f\n", kept * BYTES / 1024,
-                 probe_status_kib("VmRSS:") - before, spent);
+                 status_kib("VmRSS:") - before, spent);
     return EXIT_SUCCESS;
 }

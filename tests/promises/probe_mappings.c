@@ -9,17 +9,6 @@
 
 #include "tests/promises/probe.h"
 
-static void shuffle(void **objects, size_t n) {
-    uint64_t rng = 7;
-
-    for (size_t i = n; i > 1; i--) {
-        size_t k = random_below(&rng, i);
-        void *other = objects[k];
-        objects[k] = objects[i - 1];
-        objects[i - 1] = other;
-    }
-}
-
 static size_t mappings(void) {
     size_t n = 0;
     FILE *maps = fopen("/proc/self/maps", "r");
@@ -45,13 +34,13 @@ int main(int argc, char **argv) {
         memset(objects[n], 1, size);
         got += size;
     }
-    shuffle(objects, n);
+    probe_shuffle(objects, n, 7);
     for (size_t i = n / 10; i < n; i++) {
         free(objects[i]);
     }
     size_t at_once = mappings();
     (void)sleep(3);
     (void)printf("at_once=%zu later=%zu resident_mib=%ld\n", at_once,
-                 mappings(), probe_status_kib("VmRSS:") / 1024);
+                 mappings(), status_kib("VmRSS:") / 1024);
     return EXIT_SUCCESS;
 }
