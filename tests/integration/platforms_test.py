@@ -69,6 +69,24 @@ class ReadLog(unittest.TestCase):
                              (0, ["unit: nothing ran"]))
 
 
+class Fuzz(unittest.TestCase):
+    def run_fuzz(self, output, status=0):
+        done = mock.Mock(stdout=output, returncode=status)
+        with mock.patch.object(platforms.subprocess, "run", return_value=done):
+            return platforms.run_fuzz(platforms.Row("odd"), ())
+
+    def test_all_steps_of_all_systems_pass(self):
+        lines = b"linux: 300000 steps agree\nwindows: 100000 steps agree\n"
+        self.assertEqual(self.run_fuzz(lines), (2, []))
+
+    def test_fewer_steps_than_asked_for_are_a_failure(self):
+        passed, failures = self.run_fuzz(b"0 steps in 0 runs agree\n")
+        self.assertEqual((passed, len(failures)), (0, 2))
+
+    def test_a_fuzzer_that_stops_is_a_failure(self):
+        self.assertEqual(self.run_fuzz(b"400000 steps agree\n", 1)[0], 0)
+
+
 class Rows(unittest.TestCase):
     def test_a_missing_emulator_is_a_skip_that_says_so(self):
         row = platforms.Row("odd", "linux-arm64", ("qemu-none",))
