@@ -15,7 +15,7 @@
 
 enum {
     NTHREADS = 4,
-    NFORKS = 150,
+    NFORKS = 60,
     NKEPT = 2000,  // objects made before the forks, verified in each child
     NSHARED = 512, // objects the storm passes around
     CHILD_SECONDS = 30,
