@@ -100,7 +100,12 @@ static bool can_move(size_t page_size) {
 
     *from = 0xa5;
     if (mh_os_ok(mh_os_move(base, (char *)base + page_size, page_size))) {
-        moved = *to == 0xa5 && mincore(base, page_size, &resident) == 0;
+        moved = *to == 0xa5;
+        // Gone, and by now perhaps another thread's.
+        if (mincore(base, page_size, &resident) != 0) {
+            (void)mh_posix_unmap((char *)base + page_size, page_size);
+            return false;
+        }
     }
     (void)mh_posix_unmap(base, 2 * page_size);
     return moved;
