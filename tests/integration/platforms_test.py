@@ -120,6 +120,24 @@ class Rows(unittest.TestCase):
         self.assertEqual(result.checks, {"backend": 7})
         run_one.assert_called_once()
 
+    def built(self, row, suites):
+        with mock.patch.object(platforms, "logged") as logged, \
+                mock.patch.object(platforms, "run_one", return_value=(1, [])):
+            platforms.run_row(row, suites)
+        return logged.call_args_list[1][0][0]
+
+    def test_only_the_programs_of_the_suites_asked_for_are_built(self):
+        row = platforms.Row("odd", suites=("backend", "unit", "fuzz"))
+        command = self.built(row, ["backend", "fuzz", "program"])
+        self.assertEqual(command[-3:],
+                         ["--target", "tests_backend", "tests_fuzz"])
+        self.assertNotIn("--target", self.built(row, platforms.SUITES))
+
+    def test_a_row_with_more_than_tests_is_built_whole(self):
+        for more in ({"tools": True}, {"drop_in": True}, {"suites": ()}):
+            row = platforms.Row("odd", **more)
+            self.assertNotIn("--target", self.built(row, ["backend"]))
+
     def test_what_is_not_linked_needs_no_test_library_and_is_compiled(self):
         row = platforms.Row("odd", "linux-none", suites=(), linked=False)
         with mock.patch.object(platforms, "logged") as logged:
