@@ -191,36 +191,54 @@ void mh_span_clear_strays(const struct mh_span *span) {
     }
 }
 
-// Whether the slot at an address is nobody's, now that its owner has vanished.
-// `free` is its free bit. A build without the checks keeps no live bits: there
-// what lay in the owner's bins cannot be told from objects, and is lost.
-static bool is_nobodys(const struct mh_pair *pair, uint64_t bit, bool free) {
-    if (!MH_CHECKS) {
-        return free || (pair->remote & bit) != 0;
+// Notes whose slots are the bits of the pair word of `offset` bytes from base.
+static void note_slots(const struct mh_span *span, uintptr_t offset,
+                       uint64_t bits, uint64_t *slots) {
+    for (; bits != 0; bits &= bits - 1) {
+        uintptr_t granule = mh_ctz64(bits);
+        uintptr_t at = offset + (granule << MH_GRANULE_SHIFT);
+        uint32_t slot = (uint32_t)(at * span->magic >> 32);
+        slots[slot / 64] |= UINT64_C(1) << (slot % 64);
     }
-    return (pair->live & ~pair->remote & bit) == 0;
 }
 
+// Ends a vanished owner's and others' changes of a pair word, and notes its
+// live slots; or, where there are no live bits, those with remote ones. What is
+// so already is not written: in a child the first write to a page copies it.
+static void settle_pair(const struct mh_span *span, struct mh_pair *pair,
+                        uintptr_t offset, uint64_t *slots) {
+    uint64_t remote = pair->remote;
+    uint64_t live = pair->live & ~remote;
+    if (pair->live != live) {
+        MH_STORE_RELAXED(&pair->live, live);
+    }
+    if (remote != 0) {
+        MH_STORE_RELAXED(&pair->remote, 0);
+    }
+    note_slots(span, offset, MH_CHECKS ? live : remote, slots);
+}
+
+// A build without the checks keeps no live bits: there what lay in the owner's
+// bins cannot be told from objects, and is lost.
 void mh_span_rebuild(struct mh_span *span) {
-    struct mh_arena *arena = mh_arena_of_known((uintptr_t)span->base);
-    uint64_t was_free[MH_SPAN_FREE_WORDS];
-    for (uint32_t word = 0; word < MH_SPAN_FREE_WORDS; word++) {
-        was_free[word] = span->free[word];
-        set_free_word(span, word, 0);
+    uintptr_t base = (uintptr_t)span->base;
+    struct mh_pair *pairs = mh_arena_pair(mh_arena_of_known(base), base);
+    uintptr_t n = (uintptr_t)span->npages << (MH_PAGE_SHIFT - MH_PAIR_SHIFT);
+    uint64_t slots[MH_SPAN_FREE_WORDS] = {0};
+    for (uintptr_t i = 0; i < n; i++) {
+        settle_pair(span, &pairs[i], i << MH_PAIR_SHIFT, slots);
     }
-    MH_STORE_RELAXED(&span->nfree, 0);
+
+    uint32_t nfree = 0;
+    for (uint32_t word = 0; word * 64 < span->nslots; word++) {
+        uint32_t left = span->nslots - word * 64;
+        uint64_t free = MH_CHECKS ? ~slots[word] & mh_low_bits(left)
+                                  : span->free[word] | slots[word];
+        set_free_word(span, word, free);
+        nfree += mh_popcount64(free);
+    }
+    MH_STORE_RELAXED(&span->nfree, nfree);
     MH_STORE_RELAXED(&span->touched, 0);
-    for (uint32_t slot = 0; slot < span->nslots; slot++) {
-        uintptr_t at = mh_span_slot_address(span, slot);
-        struct mh_pair *pair = mh_arena_pair(arena, at);
-        uint64_t bit = mh_pair_bit(at);
-        bool free = (was_free[slot / 64] >> (slot % 64) & 1) != 0;
-        if (is_nobodys(pair, bit, free)) {
-            MH_STORE_RELAXED(&pair->live, pair->live & ~bit);
-            MH_STORE_RELAXED(&pair->remote, pair->remote & ~bit);
-            mh_span_put_free(span, slot);
-        }
-    }
 }
 
 // S1 to S3: what never changes.

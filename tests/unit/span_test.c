@@ -222,6 +222,47 @@ START_TEST(rebuilding_keeps_what_is_live_and_frees_the_rest) {
 }
 END_TEST
 
+// Every third slot of each class is live, freed by another, or neither.
+START_TEST(rebuilding_finds_every_slot_of_every_class) {
+    for (unsigned i = 2; i < MH_NCLASSES; i++) {
+        span = make(i);
+        arena = mh_arena_of((uintptr_t)span->base);
+        ck_assert_uint_eq(take(span->nslots), span->nslots);
+        for (uint32_t slot = 0; slot < span->nslots; slot++) {
+            void *p = (void *)mh_span_slot_address(span, slot);
+            if (slot % 3 != 2) {
+                set_live(p);
+            }
+            if (slot % 3 == 1) {
+                free_remote(p);
+            }
+        }
+        mh_span_rebuild(span);
+        ck_assert_int_eq(mh_span_check(span), 0);
+        for (uint32_t slot = 0; slot < span->nslots; slot++) {
+            bool free = (span->free[slot / 64] >> slot % 64 & 1) != 0;
+            uintptr_t p = mh_span_slot_address(span, slot);
+            ck_assert_int_eq(free, slot % 3 != 0);
+            ck_assert_int_eq((pair_of(p)->live & mh_pair_bit(p)) == 0, free);
+            ck_assert_uint_eq(pair_of(p)->remote, 0);
+        }
+    }
+}
+END_TEST
+
+// The owner had cleared the live bit, and vanished before the remote one.
+START_TEST(rebuilding_ends_a_drain_that_was_half_way) {
+    mh_option_set(MH_OPTION_BAD_FREE, MH_ON_BAD_FREE_COUNT);
+    (void)take(10);
+    free_remote(slots[3]);
+    mh_span_rebuild(span);
+    span->touched = ~UINT64_C(0);
+    ck_assert_uint_eq(mh_span_drain(span), 0);
+    ck_assert_uint_eq(span->nfree, span->nslots);
+    ck_assert_uint_eq(mh_bad_free_count(), 0);
+}
+END_TEST
+
 START_TEST(the_check_names_what_is_broken) {
     struct mh_span good = *span;
     uint64_t base = span->base;
@@ -276,6 +317,8 @@ int main(void) {
     tcase_add_test(tcase, a_note_of_what_lies_behind_the_span_is_not_followed);
     tcase_add_test(tcase, a_remote_bit_without_a_live_one_is_a_bad_free);
     tcase_add_test(tcase, rebuilding_keeps_what_is_live_and_frees_the_rest);
+    tcase_add_test(tcase, rebuilding_finds_every_slot_of_every_class);
+    tcase_add_test(tcase, rebuilding_ends_a_drain_that_was_half_way);
     tcase_add_test(tcase, the_check_names_what_is_broken);
     suite_add_tcase(suite, tcase);
     return mh_test_main(suite);
