@@ -167,6 +167,21 @@ START_TEST(threads_that_used_a_destroyed_heap_go_on) {
 }
 END_TEST
 
+START_TEST(a_thread_that_used_a_destroyed_heap_ends_without_a_trace) {
+    struct mh_actor actor = {0};
+    struct mheap *heap = mheap_create("gone");
+    mh_actor_do(&actor, use_and_stay, heap);
+    mheap_destroy(heap);
+    struct mheap *next = mheap_create("next");
+    ck_assert_ptr_eq(next, heap); // the same record
+    (void)mheap_alloc_in(next, 100);
+    mh_actor_end(&actor);
+    ck_assert_uint_eq(next->caches_live, 1);
+    check_books(next);
+    mheap_destroy(next);
+}
+END_TEST
+
 START_TEST(names_are_copied_and_cut) {
     char name[64] = "a name that is much longer than thirty-one bytes";
     struct mheap *heap = mheap_create(name);
@@ -377,6 +392,8 @@ int main(void) {
     tcase_add_test(heaps, objects_move_within_their_heap);
     tcase_add_test(heaps, any_thread_uses_any_heap);
     tcase_add_test(heaps, threads_that_used_a_destroyed_heap_go_on);
+    tcase_add_test(heaps,
+                   a_thread_that_used_a_destroyed_heap_ends_without_a_trace);
     tcase_add_test(heaps, names_are_copied_and_cut);
     tcase_add_test(heaps, there_are_only_so_many_heaps);
     tcase_add_test(heaps, the_default_heap_stays);
