@@ -18,6 +18,7 @@
 #include "platform/os.h"
 #include "platform/os_info.h"
 #include "platform/os_thread.h"
+#include "tests/support/emulated.h"
 #include "tests/support/expect.h"
 #include "tests/support/test_main.h"
 
@@ -104,7 +105,7 @@ static void *find_facts(void *arg) {
     return NULL;
 }
 
-START_TEST(threads_that_are_first_together_agree_on_the_facts) {
+START_TEST(those_that_are_first_agree_on_the_facts) {
     pthread_t threads[NTHREADS];
 
     for (int i = 0; i < NTHREADS; i++) {
@@ -176,7 +177,6 @@ static void run_thread(void *(*main)(void *), void *arg) {
     ck_assert_int_eq(pthread_create(&thread, NULL, main, arg), 0);
     pthread_join(thread, NULL);
 }
-
 START_TEST(the_exit_hook_runs_once_per_armed_thread_with_its_value) {
     must(mh_os_on_thread_exit(exit_hook));
     run_thread(arm_and_end, "a");
@@ -548,8 +548,8 @@ static void add_threads(Suite *suite) {
     suite_add_tcase(suite, waiting);
 
     TCase *threads = tcase_create("threads");
-    tcase_add_loop_test(
-        threads, threads_that_are_first_together_agree_on_the_facts, 0, 20);
+    tcase_add_loop_test(threads, those_that_are_first_agree_on_the_facts, 0,
+                        mh_test_rounds(20, 4));
     tcase_add_test(threads, threads_have_different_ids);
     tcase_add_test(threads,
                    the_exit_hook_runs_once_per_armed_thread_with_its_value);

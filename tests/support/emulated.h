@@ -17,6 +17,13 @@ static inline bool mh_test_is_emulated(void) {
     return getenv("MHEAP_TEST_EMULATED") != NULL;
 }
 
+// mh_test_rounds is how often something is tried again: natively as often as it
+// takes to meet what is rare, under an emulator, which takes thirty times as
+// long, as often as it takes to go everywhere once.
+static inline int mh_test_rounds(int native, int emulated) {
+    return mh_test_is_emulated() ? emulated : native;
+}
+
 // MH_ADD_NATIVE_TEST adds a test unless an emulator runs this.
 #define MH_ADD_NATIVE_TEST(tests, test)      \
     do {                                     \

@@ -1,7 +1,7 @@
 // bits_test.c - small questions about words, at every bit.
 
 #include "core/base/bits.h"
-#include "tests/support/test_main.h"
+#include "tests/support/pure_main.h"
 
 START_TEST(the_lowest_bit_is_found_under_any_others) {
     uint64_t above = ~UINT64_C(0) << _i;
@@ -113,5 +113,5 @@ int main(void) {
     tcase_add_test(sizes, overflow_is_seen_at_the_edge);
     tcase_add_test(sizes, no_width_of_addresses_is_less_than_usual);
     suite_add_tcase(suite, sizes);
-    return mh_test_main(suite);
+    return mh_pure_test_main(suite);
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/base/fmt.h"
-#include "tests/support/test_main.h"
+#include "tests/support/pure_main.h"
 
 static char buf[64];
 static struct mh_text text;
@@ -119,5 +119,5 @@ static Suite *fmt_suite(void) {
 }
 
 int main(void) {
-    return mh_test_main(fmt_suite());
+    return mh_pure_test_main(fmt_suite());
 }

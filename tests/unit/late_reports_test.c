@@ -16,6 +16,7 @@
 #include "core/scav/scavenger.h"
 #include "mheap/mheap.h"
 #include "tests/support/books.h"
+#include "tests/support/emulated.h"
 #include "tests/support/expect.h"
 #include "tests/support/test_main.h"
 #include "tests/support/threads.h"
@@ -310,7 +311,9 @@ END_TEST
 
 // ---- the places -------------------------------------------------------------
 
-enum { NTHREADS = 3, TRIES = 300000 };
+enum { NTHREADS = 3 };
+
+static size_t tries; // of each thread
 
 // What a thread put and took: how many, and the sum of what they carried.
 struct share {
@@ -338,7 +341,7 @@ static bool take_one(struct share *share) {
 }
 
 static void *put_and_take(void *arg) {
-    for (size_t i = 1; i <= TRIES; i++) {
+    for (size_t i = 1; i <= tries; i++) {
         put_one(arg, i);
         (void)take_one(arg);
     }
@@ -348,6 +351,7 @@ static void *put_and_take(void *arg) {
 START_TEST(what_threads_put_at_once_is_taken_once) {
     struct share shares[NTHREADS] = {{.put = 0}};
     struct share sum = {.put = 0};
+    tries = (size_t)mh_test_rounds(300000, 20000);
     for (unsigned i = 0; i < NTHREADS; i++) {
         ck_assert_int_eq(
             pthread_create(&shares[i].thread, NULL, put_and_take, &shares[i]),
@@ -362,7 +366,7 @@ START_TEST(what_threads_put_at_once_is_taken_once) {
     }
     while (take_one(&sum)) {
     }
-    ck_assert_uint_eq(sum.put, (uint64_t)NTHREADS * TRIES);
+    ck_assert_uint_eq(sum.put, (uint64_t)NTHREADS * tries);
     ck_assert_uint_eq(sum.taken, sum.put);
     ck_assert_uint_eq(sum.taken_sum, sum.put_sum);
 }

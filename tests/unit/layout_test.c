@@ -9,7 +9,7 @@
 
 #include "core/base/params.h"
 #include "core/meta/layout.h"
-#include "tests/support/test_main.h"
+#include "tests/support/pure_main.h"
 
 #define MIB(n) ((uint64_t)(n) << 20)
 
@@ -334,5 +334,5 @@ static Suite *layout_suite(void) {
 }
 
 int main(void) {
-    return mh_test_main(layout_suite());
+    return mh_pure_test_main(layout_suite());
 }

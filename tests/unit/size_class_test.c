@@ -6,7 +6,7 @@
 
 #include "core/base/bits.h"
 #include "core/heap/size_class.h"
-#include "tests/support/test_main.h"
+#include "tests/support/pure_main.h"
 
 enum { SPAN_LIMIT = 128 * 1024 };
 
@@ -223,5 +223,5 @@ static Suite *size_class_suite(void) {
 }
 
 int main(void) {
-    return mh_test_main(size_class_suite());
+    return mh_pure_test_main(size_class_suite());
 }
