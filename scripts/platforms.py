@@ -82,7 +82,8 @@ def darwin(name, *options, note):
 ROWS = (
     Row("linux/amd64"),
     Row("linux/amd64-musl", "linux-musl"),
-    Row("linux/386", "linux-386", instead=("qemu-i386",), ci=True),
+    Row("linux/386", "linux-386", instead=("qemu-i386",), ci=True,
+        program="tests/integration/linux_386_live.py"),
     Row("linux/arm64", "linux-arm64", ("qemu-aarch64",), ci=True),
     Row("linux/armhf", "linux-armhf", ("qemu-arm",), suites=PORT),
     Row("linux/riscv64", "linux-riscv64", ("qemu-riscv64",), suites=PORT),
