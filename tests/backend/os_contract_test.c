@@ -1,10 +1,11 @@
 // os_contract_test.c - what every backend promises of memory.
 //
 // The same suite runs over the real system and over each system the simulator
-// knows; a backend is done when it passes this and os_world_test.c. The tests
-// ask mh_os_query what to expect and name no system. What only the simulator
-// can be made to do (run out of commit, say) is marked by MH_TEST_SIM, and what
-// only real memory shows (what is resident) by its absence.
+// knows; a backend is done when it passes this, os_thread_test.c and
+// os_world_test.c. The tests ask mh_os_query what to expect and name no system.
+// What only the simulator can be made to do (run out of commit, say) is marked
+// by MH_TEST_SIM, and what only real memory shows (what is resident) by its
+// absence.
 
 #include <errno.h>
 #include <stdlib.h>
