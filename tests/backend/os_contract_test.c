@@ -440,6 +440,20 @@ START_TEST(running_out_of_commit_is_a_value_and_the_rest_stays_usable) {
 }
 END_TEST
 
+START_TEST(of_ranges_a_refused_one_and_those_behind_it_are_left_alone) {
+    unsigned char *gone = reserve(region_size);
+    make_ready(4 * page);
+    memset(region, 0x66, 4 * page);
+    must(mh_os_free(gone, region_size));
+    struct mh_range ranges[] = {
+        {region, page}, {gone, page}, {region + 2 * page, page}};
+    size_t done = mh_os_unused_ranges(ranges, 3);
+    ck_assert_uint_le(done, 1);
+    ck_assert(mh_is_filled(region + page, 3 * page, 0x66));
+    ck_assert(done == 1 || mh_is_filled(region, page, 0x66));
+}
+END_TEST
+
 START_TEST(calls_on_memory_of_nobody_fail_with_a_value) {
     must(mh_os_free(region, region_size));
     errno = 1234;
@@ -464,6 +478,8 @@ static void add_running_out(Suite *suite) {
 #else
     MH_ADD_NATIVE_TEST(tests, pages_cost_memory_from_first_touch_to_unused);
     MH_ADD_NATIVE_TEST(tests, calls_on_memory_of_nobody_fail_with_a_value);
+    MH_ADD_NATIVE_TEST(
+        tests, of_ranges_a_refused_one_and_those_behind_it_are_left_alone);
     tcase_add_test(tests, a_range_that_is_ours_in_part_is_left_alone);
     tcase_add_test(tests,
                    running_out_of_commit_is_a_value_and_the_rest_stays_usable);
