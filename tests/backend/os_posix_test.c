@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -66,7 +67,39 @@ START_TEST(a_large_reservation_costs_no_memory) {
 END_TEST
 
 #if !MH_TEST_SIM
-// A kernel may give the destination up before it finds out.
+// In place of the C library's: as a kernel that unmaps the destination before
+// it finds that the source cannot be moved.
+static bool gives_up_the_destination;
+
+void *mremap(void *from, size_t old_size, size_t new_size, int flags, ...) {
+    va_list rest;
+
+    va_start(rest, flags);
+    void *to = va_arg(rest, void *);
+    va_end(rest);
+    if (gives_up_the_destination) {
+        ck_assert_int_eq(munmap(to, new_size), 0);
+        errno = EFAULT;
+        return MAP_FAILED;
+    }
+    return (void *)syscall(SYS_mremap, from, old_size, new_size, flags, to);
+}
+
+START_TEST(a_destination_that_a_refused_move_unmapped_is_ready_again) {
+    make_ready(4 * page);
+    memset(region, 0x33, 4 * page);
+    errno = 1234;
+    gives_up_the_destination = true;
+    struct mh_os_err err = mh_os_move(region, region + 2 * page, 2 * page);
+    gives_up_the_destination = false;
+    ck_assert_int_eq(err.code, EFAULT);
+    ck_assert_int_eq(errno, 1234);
+    ck_assert(mh_is_filled(region, 2 * page, 0x33));
+    memset(region, 0x55, 4 * page);
+}
+END_TEST
+
+// A kernel may refuse before that, too.
 START_TEST(a_refused_move_leaves_both_ranges_ready) {
     make_ready(4 * page);
     memset(region, 0x33, 4 * page);
@@ -243,6 +276,8 @@ int main(void) {
     tcase_add_checked_fixture(places, reserve_region, NULL);
     MH_ADD_NATIVE_TEST(places, a_large_reservation_costs_no_memory);
 #if !MH_TEST_SIM
+    tcase_add_test(places,
+                   a_destination_that_a_refused_move_unmapped_is_ready_again);
     MH_ADD_NATIVE_TEST(places, a_refused_move_leaves_both_ranges_ready);
 #endif
     tcase_add_test(places, an_inherited_memory_file_is_written_through);
