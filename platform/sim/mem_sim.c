@@ -1,14 +1,16 @@
-// mem_sim.c - the memory calls of the simulated OS.
+// mem_sim.c - the calls of the simulated OS that change the state of memory.
 //
 // Each call locks the simulator, asks the plan of failure, checks the state of
 // every page, does to real memory what the system in force would do, and
 // records the new states. A range that the contract of os.h allows and one call
 // of the system does not (Windows: one reservation per call) is walked piece by
 // piece, as a backend for that system has to.
+//
+// Reservations come and go in places_sim.c; what leaves the state as it is, is
+// in moves_sim.c.
 
 #include <string.h>
 
-#include "core/base/bits.h"
 #include "core/base/range.h"
 #include "platform/os.h"
 #include "platform/sim/sim_host.h"
@@ -25,115 +27,10 @@ enum { JUNK_BYTE = 0x5a };
 
 static const struct mh_os_err fine = {0};
 
-static struct mh_os_err refuse(unsigned kind, int code) {
-    return (struct mh_os_err){mh_sim_refused(kind, code)};
-}
-
-// demand ends the process unless the rule of a move allows every page.
-static void demand(enum mh_sys_op op, void *base, size_t size) {
-    const struct mh_rule *rule = &mh_rules[op];
-    size_t page_size = mh_sim_traits_now()->page_size;
-    uintptr_t at = (uintptr_t)base;
-    uintptr_t limit = at + size;
-
-    if (size == 0 || ((at | size) & (page_size - 1)) != 0 || limit < at) {
-        mh_sim_broken(rule->name, at, "not whole pages");
-    }
-    while (at < limit) {
-        size_t run;
-        unsigned char *page = mh_sim_page(at, limit, &run);
-        for (size_t i = 0; i < run; i++) {
-            unsigned state = page[i] & MH_SIM_STATE;
-            if ((rule->from & MH_IN(state)) == 0) {
-                mh_sim_broken(rule->name, at + i * page_size,
-                              "page in a state the rule forbids");
-            }
-        }
-        at += run * page_size;
-    }
-}
-
-// piece is how much of [base, base + size) one call of the system may cover: up
-// to the start of the next reservation where calls must not span two.
-static size_t piece(void *base, size_t size) {
-    const struct mh_sim_traits *traits = mh_sim_traits_now();
-    uintptr_t first = (uintptr_t)base;
-    uintptr_t limit = first + size;
-    uintptr_t at = first;
-
-    while (traits->per_reservation && at < limit) {
-        size_t run;
-        unsigned char *page = mh_sim_page(at, limit, &run);
-        for (size_t i = 0; i < run; i++) {
-            uintptr_t here = at + i * traits->page_size;
-            if (here != first && (page[i] & MH_SIM_START) != 0) {
-                return here - first;
-            }
-        }
-        at += run * traits->page_size;
-    }
-    return size;
-}
-
 static void protect(void *base, size_t size, bool access) {
     if (!mh_host_protect(base, size, access)) {
         mh_sim_broken("protect", (uintptr_t)base, "the host refused");
     }
-}
-
-static void record_new(void *base, size_t size, enum mh_state state) {
-    mh_sim_set(base, size, state, 0);
-    mh_sim_set(base, mh_sim_traits_now()->page_size, state, MH_SIM_START);
-}
-
-static struct mh_os_err alloc_locked(size_t size, void **base_out) {
-    const struct mh_sim_traits *traits = mh_sim_traits_now();
-    int code = mh_sim_attempt(MH_OP_alloc);
-
-    if (code != 0) {
-        return (struct mh_os_err){code};
-    }
-    if (!mh_sim_room_for_space(size)) {
-        return refuse(MH_OP_alloc, traits->out_of_memory);
-    }
-    if (!mh_sim_room_for_commit(size)) {
-        return refuse(MH_OP_alloc, traits->out_of_commit);
-    }
-    void *base = mh_host_map(NULL, size, true, traits->reserve_align);
-    if (base == NULL) {
-        return refuse(MH_OP_alloc, traits->out_of_memory);
-    }
-    demand(MH_OP_alloc, base, size);
-    record_new(base, size, MH_READY);
-    *base_out = base;
-    return fine;
-}
-
-static struct mh_os_err reserve_locked(void *hint, size_t size,
-                                       void **base_out) {
-    const struct mh_sim_traits *traits = mh_sim_traits_now();
-    int code = mh_sim_attempt(MH_OP_reserve);
-
-    if (code != 0) {
-        return (struct mh_os_err){code};
-    }
-    if ((((uintptr_t)hint | size) & (traits->reserve_align - 1)) != 0) {
-        mh_sim_broken("reserve", (uintptr_t)hint, "not aligned for it");
-    }
-    if (mh_sim_hints_refused()) {
-        hint = NULL;
-    }
-    if (!mh_sim_room_for_space(size)) {
-        return refuse(MH_OP_reserve, traits->out_of_memory);
-    }
-    void *base = mh_host_map(hint, size, false, traits->reserve_align);
-    if (base == NULL) {
-        return refuse(MH_OP_reserve, traits->out_of_memory);
-    }
-    demand(MH_OP_reserve, base, size);
-    record_new(base, size, MH_RESERVED);
-    *base_out = base;
-    return fine;
 }
 
 static struct mh_os_err map_piece(void *base, size_t size) {
@@ -170,7 +67,7 @@ static struct mh_os_err used_piece(void *base, size_t size) {
     const struct mh_sim_traits *traits = mh_sim_traits_now();
 
     if (!mh_sim_room_for_commit(mh_sim_count(base, size, MH_PREPARED))) {
-        return refuse(MH_OP_used, traits->out_of_commit);
+        return mh_sim_refuse(MH_OP_used, traits->out_of_commit);
     }
     protect(base, size, true);
     clear_junk(base, size);
@@ -253,9 +150,9 @@ static struct mh_os_err convert(enum mh_sys_op op, void *base, size_t size,
     char *at = base;
 
     mh_sim_lock();
-    demand(op, base, size);
+    mh_sim_demand(op, base, size);
     while (size > 0 && mh_os_ok(err)) {
-        size_t part = piece(at, size);
+        size_t part = mh_sim_piece(at, size);
         int code = mh_sim_attempt((unsigned)op);
         if (code != 0) {
             spoil(op, at, part);
@@ -266,21 +163,6 @@ static struct mh_os_err convert(enum mh_sys_op op, void *base, size_t size,
         at += part;
         size -= part;
     }
-    mh_sim_unlock();
-    return err;
-}
-
-struct mh_os_err mh_os_alloc(size_t size, void **base_out) {
-    mh_sim_lock();
-    struct mh_os_err err = alloc_locked(size, base_out);
-    mh_sim_unlock();
-    return err;
-}
-
-// Windows refuses a hint that is taken, so its backend asks again without one.
-struct mh_os_err mh_os_reserve(void *hint, size_t size, void **base_out) {
-    mh_sim_lock();
-    struct mh_os_err err = reserve_locked(hint, size, base_out);
     mh_sim_unlock();
     return err;
 }
@@ -314,105 +196,4 @@ size_t mh_os_unused_ranges(const struct mh_range *ranges, size_t n) {
 
 struct mh_os_err mh_os_fault(void *base, size_t size) {
     return convert(MH_OP_fault, base, size, fault_piece);
-}
-
-// is_reservation: the range is one whole reservation.
-static bool is_reservation(void *base, size_t size) {
-    uintptr_t limit = (uintptr_t)base + size;
-    size_t page_size = mh_sim_traits_now()->page_size;
-    size_t run;
-    unsigned first = *mh_sim_page((uintptr_t)base, limit, &run);
-    unsigned next = *mh_sim_page(limit, limit + page_size, &run);
-
-    return (first & MH_SIM_START) != 0 && piece(base, size) == size &&
-           ((next & MH_SIM_START) != 0 || (next & MH_SIM_STATE) == MH_NONE);
-}
-
-static struct mh_os_err free_locked(void *base, size_t size) {
-    const struct mh_sim_traits *traits = mh_sim_traits_now();
-    int code = mh_sim_attempt(MH_OP_free);
-
-    if (code != 0) {
-        return (struct mh_os_err){code};
-    }
-    demand(MH_OP_free, base, size);
-    if (!traits->partial_free && !is_reservation(base, size)) {
-        return refuse(MH_OP_free, traits->bad_argument);
-    }
-    if (!mh_host_unmap(base, size)) {
-        return refuse(MH_OP_free, traits->out_of_memory);
-    }
-    mh_sim_set(base, size, MH_NONE, 0);
-    return fine;
-}
-
-struct mh_os_err mh_os_free(void *base, size_t size) {
-    mh_sim_lock();
-    struct mh_os_err err = free_locked(base, size);
-    mh_sim_unlock();
-    return err;
-}
-
-static struct mh_os_err move_locked(void *from, void *to, size_t size) {
-    const struct mh_sim_traits *traits = mh_sim_traits_now();
-    int code = mh_sim_attempt(MH_SIM_MOVE);
-
-    if (code != 0) {
-        return (struct mh_os_err){code};
-    }
-    if (!traits->can_move) {
-        return refuse(MH_SIM_MOVE, traits->bad_argument);
-    }
-    if (mh_sim_count(from, size, MH_READY) != size ||
-        mh_sim_count(to, size, MH_READY) != size) {
-        mh_sim_broken("move", (uintptr_t)from, "a page is not ready");
-    }
-    memcpy(to, from, size);
-    mh_host_discard(from, size);
-    return fine;
-}
-
-struct mh_os_err mh_os_move(void *from, void *to, size_t size) {
-    mh_sim_lock();
-    struct mh_os_err err = move_locked(from, to, size);
-    mh_sim_unlock();
-    return err;
-}
-
-static struct mh_os_err discard_locked(void *base, size_t size) {
-    const struct mh_sim_traits *traits = mh_sim_traits_now();
-    int code = mh_sim_attempt(MH_SIM_DISCARD);
-
-    if (code != 0) {
-        return (struct mh_os_err){code};
-    }
-    if (!traits->can_discard) {
-        return refuse(MH_SIM_DISCARD, traits->bad_argument);
-    }
-    if (mh_sim_count(base, size, MH_READY) != size) {
-        mh_sim_broken("discard", (uintptr_t)base, "a page is not ready");
-    }
-    mh_host_discard(base, size);
-    return fine;
-}
-
-struct mh_os_err mh_os_discard(void *base, size_t size) {
-    mh_sim_lock();
-    struct mh_os_err err = discard_locked(base, size);
-    mh_sim_unlock();
-    return err;
-}
-
-struct mh_os_err mh_os_map_shared(int fd, size_t size, void **base_out) {
-    mh_sim_lock();
-    struct mh_os_err err = {mh_sim_attempt(MH_SIM_MAP_SHARED)};
-    mh_sim_unlock();
-    return mh_os_ok(err) ? mh_host_map_shared(fd, size, base_out) : err;
-}
-
-bool mh_os_err_is_oom(struct mh_os_err err) {
-    const struct mh_sim_traits *traits = mh_sim_traits_now();
-
-    return err.code == traits->out_of_memory ||
-           err.code == traits->out_of_commit || mh_host_is_oom(err.code);
 }

@@ -147,3 +147,46 @@ enum mh_state mh_sim_state_of(const void *address) {
     mh_sim_unlock();
     return (enum mh_state)state;
 }
+
+void mh_sim_demand(enum mh_sys_op op, void *base, size_t size) {
+    const struct mh_rule *rule = &mh_rules[op];
+    size_t page_size = mh_sim_traits_now()->page_size;
+    uintptr_t at = (uintptr_t)base;
+    uintptr_t limit = at + size;
+
+    if (size == 0 || ((at | size) & (page_size - 1)) != 0 || limit < at) {
+        mh_sim_broken(rule->name, at, "not whole pages");
+    }
+    while (at < limit) {
+        size_t run;
+        unsigned char *page = mh_sim_page(at, limit, &run);
+        for (size_t i = 0; i < run; i++) {
+            unsigned state = page[i] & MH_SIM_STATE;
+            if ((rule->from & MH_IN(state)) == 0) {
+                mh_sim_broken(rule->name, at + i * page_size,
+                              "page in a state the rule forbids");
+            }
+        }
+        at += run * page_size;
+    }
+}
+
+size_t mh_sim_piece(void *base, size_t size) {
+    const struct mh_sim_traits *traits = mh_sim_traits_now();
+    uintptr_t first = (uintptr_t)base;
+    uintptr_t limit = first + size;
+    uintptr_t at = first;
+
+    while (traits->per_reservation && at < limit) {
+        size_t run;
+        unsigned char *page = mh_sim_page(at, limit, &run);
+        for (size_t i = 0; i < run; i++) {
+            uintptr_t here = at + i * traits->page_size;
+            if (here != first && (page[i] & MH_SIM_START) != 0) {
+                return here - first;
+            }
+        }
+        at += run * traits->page_size;
+    }
+    return size;
+}

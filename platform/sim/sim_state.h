@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "core/base/attr.h"
+#include "platform/os.h"
 #include "platform/sim/sim.h"
 
 // One byte per page: its state in the low bits, and
@@ -33,6 +34,14 @@ void mh_sim_set(void *base, size_t size, enum mh_state state, unsigned flags);
 // mh_sim_count is how many bytes of a range are in a state.
 size_t mh_sim_count(void *base, size_t size, enum mh_state state);
 
+// mh_sim_demand ends the process unless the rule of a move allows every page of
+// a range.
+void mh_sim_demand(enum mh_sys_op op, void *base, size_t size);
+
+// mh_sim_piece is how much of [base, base + size) one call of the system may
+// cover: up to the start of the next reservation where calls must not span two.
+size_t mh_sim_piece(void *base, size_t size);
+
 uint64_t mh_sim_bytes_locked(enum mh_state state);
 
 // mh_sim_free_all forgets every page and unmaps what was behind them.
@@ -44,6 +53,11 @@ int mh_sim_attempt(unsigned kind);
 
 // mh_sim_refused counts a failure that was not planned and gives its code back.
 int mh_sim_refused(unsigned kind, int code);
+
+// mh_sim_refuse is that as what a call of os.h returns.
+static inline struct mh_os_err mh_sim_refuse(unsigned kind, int code) {
+    return (struct mh_os_err){mh_sim_refused(kind, code)};
+}
 
 // mh_sim_room says whether size more bytes of address space, or of commit, fit
 // the limits.
