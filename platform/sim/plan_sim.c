@@ -16,59 +16,73 @@ enum {
     WINDOWS_COMMITMENT_LIMIT = 1455,
 };
 
+// What each system promises, by the public page that says so: "Linux" is the
+// Linux man-pages project, "Darwin" the manual pages of xnu (bsd/man) and Libc,
+// "Windows" Microsoft's reference of Win32, "AIX" IBM's Technical Reference
+// (docs/platforms.md says what of that was at hand). A fact that is not there
+// is promised by nobody, and false.
 static const struct mh_sim_traits personalities[MH_SIM_NOS] = {
-    // mmap(2), madvise(2) and mremap(2) of the Linux man-pages project.
-    [MH_SIM_LINUX] = {.name = "linux",
-                      .page_size = 4096,
-                      .reserve_align = 4096,
-                      .huge_page_size = 2 << 20,
-                      .partial_free = true,
-                      .can_move = true,
-                      .can_discard = true,
-                      .unused_takes_ranges = true,
-                      .fault_discards = true,
-                      .comeback = MH_SIM_ZEROES,
-                      .out_of_memory = ENOMEM,
-                      .out_of_commit = ENOMEM,
-                      .bad_argument = EINVAL},
-    // A page of Apple silicon. madvise(2) of macOS says of MADV_FREE that the
-    // pages may be reused, and promises nothing about what they then hold.
-    [MH_SIM_DARWIN] = {.name = "darwin",
-                       .page_size = 16384,
-                       .reserve_align = 16384,
-                       .partial_free = true,
-                       .fault_discards = true,
-                       .comeback = MH_SIM_ANYTHING,
-                       .out_of_memory = ENOMEM,
-                       .out_of_commit = ENOMEM,
-                       .bad_argument = EINVAL},
-    // Microsoft's VirtualAlloc reference: reserving rounds to the allocation
-    // granularity; committing a page that is committed already is no failure;
-    // committed memory is zero at first, and charged against the paging files.
-    // The VirtualFree reference: MEM_RELEASE takes the base that VirtualAlloc
-    // returned and the whole of it; MEM_DECOMMIT leaves pages that trap.
-    [MH_SIM_WINDOWS] = {.name = "windows",
-                        .page_size = 4096,
-                        .reserve_align = 65536,
-                        .commit_charged = true,
-                        .prepared_traps = true,
-                        .fault_discards = true,
-                        .per_reservation = true,
-                        .comeback = MH_SIM_ZEROES,
-                        .out_of_memory = WINDOWS_NOT_ENOUGH_MEMORY,
-                        .out_of_commit = WINDOWS_COMMITMENT_LIMIT,
-                        .bad_argument = WINDOWS_INVALID_PARAMETER},
-    // IBM's AIX documentation: mmap with MAP_FIXED over a mapping fails unless
-    // XPG_SUS_ENV is set, so fault is mprotect and keeps the pages; madvise is
-    // documented as having no effect, so unused gives nothing back.
-    [MH_SIM_AIX] = {.name = "aix",
-                    .page_size = 65536,
-                    .reserve_align = 65536,
-                    .partial_free = true,
-                    .comeback = MH_SIM_ANYTHING,
-                    .out_of_memory = ENOMEM,
-                    .out_of_commit = ENOMEM,
-                    .bad_argument = EINVAL},
+    [MH_SIM_LINUX] =
+        {
+            .name = "linux",
+            .page_size = 4096,           // getpagesize(2): the processor's
+            .reserve_align = 4096,       // mmap(2): places are whole pages
+            .huge_page_size = 2 << 20,   // madvise(2), MADV_HUGEPAGE; x86-64's
+            .partial_free = true,        // munmap(2): any range of pages
+            .can_move = true,            // mremap(2), MREMAP_DONTUNMAP
+            .can_discard = true,         // madvise(2), MADV_DONTNEED
+            .unused_takes_ranges = true, // process_madvise(2): a vector
+            .fault_discards = true, // mmap(2), MAP_FIXED: what was there goes
+            .comeback = MH_SIM_ZEROES, // madvise(2): zeroes for private memory
+            .out_of_memory = ENOMEM,   // mmap(2), ERRORS
+            .out_of_commit = ENOMEM,   // mprotect(2), ERRORS
+            .bad_argument = EINVAL,    // the same
+        },
+    [MH_SIM_DARWIN] =
+        {
+            .name = "darwin",
+            .page_size = 16384,     // getpagesize(3): Apple silicon's
+            .reserve_align = 16384, // mmap(2): places are whole pages
+            .partial_free = true,   // munmap(2): the pages of a range
+            .fault_discards = true, // mmap(2), MAP_FIXED: what was there goes
+            // madvise(2), MADV_FREE: pages may be taken; what they hold when
+            // they come back is not said.
+            .comeback = MH_SIM_ANYTHING,
+            .out_of_memory = ENOMEM, // mmap(2), ERRORS
+            .out_of_commit = ENOMEM, // the same
+            .bad_argument = EINVAL,  // the same
+        },
+    [MH_SIM_WINDOWS] =
+        {
+            .name = "windows",
+            .page_size = 4096, // SYSTEM_INFO: dwPageSize of x64
+            // VirtualAlloc, lpAddress: dwAllocationGranularity of SYSTEM_INFO.
+            .reserve_align = 65536,
+            .commit_charged = true, // VirtualAlloc, MEM_COMMIT: the charge
+            .prepared_traps = true, // VirtualFree: MEM_DECOMMIT, Remarks
+            .fault_discards = true, // the same: the contents are gone
+            // VirtualFree, dwSize: MEM_RELEASE is of all that was reserved.
+            // VirtualAlloc, Remarks: the range of a call lies in one.
+            .per_reservation = true,
+            .comeback = MH_SIM_ZEROES, // VirtualAlloc, MEM_COMMIT: zeroes
+            .out_of_memory = WINDOWS_NOT_ENOUGH_MEMORY,
+            .out_of_commit = WINDOWS_COMMITMENT_LIMIT,
+            .bad_argument = WINDOWS_INVALID_PARAMETER,
+        },
+    [MH_SIM_AIX] =
+        {
+            .name = "aix",
+            .page_size = 65536,     // "Multiple page size support": 64 KiB
+            .reserve_align = 65536, // mmap: addr is of whole pages
+            .partial_free = true,   // munmap: any pages of a region
+            // No fault_discards: MAP_FIXED over a mapping fails unless
+            // XPG_SUS_ENV is ON (mmap), so it is mprotect, which keeps pages.
+            // madvise: the advice is taken and changes nothing.
+            .comeback = MH_SIM_ANYTHING,
+            .out_of_memory = ENOMEM, // mmap, Error Codes
+            .out_of_commit = ENOMEM, // the same
+            .bad_argument = EINVAL,  // the same
+        },
 };
 
 // Everything a test can set. Guarded by the lock.
