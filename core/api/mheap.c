@@ -14,6 +14,9 @@
 #include "core/base/atomic.h"
 #include "core/base/bits.h"
 #include "core/heap/bad_free.h"
+#include "core/heap/hard.h"
+#include "core/heap/hard_alloc.h"
+#include "core/heap/hard_zero.h"
 #include "core/heap/headroom.h"
 #include "core/heap/heap.h"
 #include "core/heap/large.h"
@@ -99,6 +102,25 @@ static void *keep_object(void *p, struct mh_object object, size_t size) {
     return p;
 }
 
+// An object that has no bytes has none to move.
+static void *realloc_zero(void *p, size_t size) {
+    void *to = size != 0 ? mheap_malloc(size) : NULL;
+    if (to != NULL || size == 0) {
+        mheap_free(p);
+    }
+    return to;
+}
+
+static void *realloc_small(void *p, struct mh_object object, size_t size) {
+    if (mh_hard_on) {
+        return mh_hard_resize(object.span, (uintptr_t)p, size)
+                   ? p
+                   : move_object(p, object, size);
+    }
+    return mh_object_fits(object.bytes, size) ? keep_object(p, object, size)
+                                              : move_object(p, object, size);
+}
+
 static void *bad_realloc(void *p) {
     mh_bad_free(p, "realloc", SIZE_MAX);
     return invalid();
@@ -110,16 +132,15 @@ void *mheap_realloc(void *p, size_t size) {
     }
     struct mh_object object = mh_object_at(p);
     if (object.span == NULL) {
-        return bad_realloc(p);
+        return mh_hard_zero_is_live((uintptr_t)p) ? realloc_zero(p, size)
+                                                  : bad_realloc(p);
     }
     if (size == 0) {
         mheap_free(p);
         return NULL;
     }
     if (object.span->size_class != 0) {
-        return mh_object_fits(object.bytes, size)
-                   ? keep_object(p, object, size)
-                   : move_object(p, object, size);
+        return realloc_small(p, object, size);
     }
     bool stays_large = size > MH_SMALL_MAX;
     if (stays_large && mh_large_resize(object.span, size)) {
@@ -202,6 +223,9 @@ void *mheap_alloc_in(struct mheap *heap, size_t size) {
 
 struct mheap *mheap_heap_of(const void *p) {
     struct mh_object object = mh_object_at(p);
+    if (mh_hard_zero_is_live((uintptr_t)p)) {
+        return mh_heap_default();
+    }
     return object.span == NULL ? NULL : mh_heap_by_id(object.span->heap);
 }
 
@@ -242,7 +266,7 @@ size_t mheap_release(void) {
     return done;
 }
 
-MH_STATIC_ASSERT((int)MHEAP_BAD_MANUAL == (int)MH_BAD_MANUAL,
+MH_STATIC_ASSERT((int)MHEAP_BAD_STALE_WRITE == (int)MH_BAD_STALE_WRITE,
                  "the kinds of bad frees have the same numbers");
 MH_STATIC_ASSERT((int)MHEAP_NOPTIONS == (int)MH_NOPTIONS,
                  "the options have the same numbers");
@@ -283,7 +307,8 @@ const char *mheap_bad_free_name(enum mheap_bad_free_kind kind) {
 }
 
 int mheap_option_set(enum mheap_option option, uint64_t value) {
-    if (!mh_option_set(option, value)) {
+    bool too_late = option == MHEAP_OPTION_HARDENED && mh_hard_is_decided();
+    if (too_late || !mh_option_set(option, value)) {
         return EINVAL;
     }
     if (option == MHEAP_OPTION_SOFT_LIMIT) {

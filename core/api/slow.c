@@ -7,6 +7,8 @@
 #include "core/base/assert.h"
 #include "core/base/bits.h"
 #include "core/heap/bad_free.h"
+#include "core/heap/hard.h"
+#include "core/heap/hard_alloc.h"
 #include "core/heap/headroom.h"
 #include "core/heap/heap.h"
 #include "core/heap/large.h"
@@ -53,6 +55,9 @@ static void *alloc_small(struct mheap *heap, unsigned size_class, size_t size,
 
 static void *try_alloc(struct mheap *heap, size_t size, size_t align,
                        bool *zero_out) {
+    if (MH_UNLIKELY(mh_hard_on)) {
+        return mh_hard_alloc(heap, size, align, zero_out);
+    }
     unsigned size_class = mh_size_class_aligned(size, align);
     return size_class != 0 ? alloc_small(heap, size_class, size, align)
                            : mh_large_alloc(heap, size, align, zero_out);
@@ -77,7 +82,8 @@ void *mh_alloc(struct mheap *heap, size_t size, size_t align, bool *zero_out) {
 
 void *mh_alloc_growing(struct mheap *heap, size_t size) {
     bool zero = false;
-    void *p = size > MH_SMALL_MAX ? mh_large_alloc_growing(heap, size) : NULL;
+    bool is_large = size > MH_SMALL_MAX && !mh_hard_on;
+    void *p = is_large ? mh_large_alloc_growing(heap, size) : NULL;
     if (p == NULL) {
         return mh_alloc(heap, size, 1, &zero);
     }
@@ -98,7 +104,7 @@ void *mh_malloc_medium(size_t size) {
 // sight.
 static void *alloc_own(size_t size) {
     struct mh_cache *cache = mh_tls_get();
-    if (size > MH_SMALL_MAX || cache->state != MH_CACHE_IN_USE) {
+    if (size > MH_SMALL_MAX || cache->state != MH_CACHE_IN_USE || mh_hard_on) {
         return NULL;
     }
     void *slot = mh_cache_alloc(cache, mh_size_class(size));
@@ -143,7 +149,10 @@ static bool free_local(struct mh_arena *arena, struct mh_cache *cache,
     return true;
 }
 
-static bool free_any(uintptr_t p) {
+static bool free_any(uintptr_t p, const char *function) {
+    if (MH_UNLIKELY(mh_hard_on)) {
+        return mh_hard_free(p, function);
+    }
     struct mh_arena *arena = mh_arena_of(p);
     if (arena == NULL) {
         return false;
@@ -170,7 +179,7 @@ static MH_NOINLINE void report_bad(void *p, const char *function) {
 }
 
 static MH_NOINLINE void free_other(void *p, const char *function) {
-    if (MH_UNLIKELY(!free_any((uintptr_t)p))) {
+    if (MH_UNLIKELY(!free_any((uintptr_t)p, function))) {
         report_bad(p, function);
     }
     mh_heap_poke_freeing();
@@ -227,7 +236,11 @@ struct mh_object mh_object_at(const void *p) {
     }
 #endif
     object.span = span;
-    object.bytes =
-        owner == MH_OWNER_LARGE ? mh_large_bytes(span) : span->slot_size;
+    if (MH_UNLIKELY(mh_hard_on)) {
+        object.bytes = mh_hard_bytes(span, address);
+    } else {
+        object.bytes =
+            owner == MH_OWNER_LARGE ? mh_large_bytes(span) : span->slot_size;
+    }
     return object;
 }

@@ -7,6 +7,7 @@
 #include "core/base/bits.h"
 #include "core/base/fmt.h"
 #include "core/heap/arena.h"
+#include "core/heap/hard_zero.h"
 #include "core/heap/heap.h"
 #include "core/heap/late_reports.h"
 #include "core/heap/options.h"
@@ -28,6 +29,8 @@ static const char *const names[MH_NBAD_FREES] = {
     [MH_BAD_WILD] = "wild pointer",
     [MH_BAD_SIZE] = "wrong size",
     [MH_BAD_MANUAL] = "manual pages",
+    [MH_BAD_OVERFLOW] = "write behind the object",
+    [MH_BAD_STALE_WRITE] = "write after free",
 };
 
 const char *mh_bad_free_name(unsigned kind) {
@@ -101,6 +104,10 @@ static void describe_span(struct mh_bad_free *what,
 static void describe(struct mh_bad_free *what) {
     uintptr_t address = (uintptr_t)what->address;
     uintptr_t aligned = mh_align_down(address, 16);
+    if (mh_hard_zero_owns(address)) {
+        what->kind = aligned == address ? MH_BAD_DOUBLE : MH_BAD_MISALIGNED;
+        return;
+    }
     if (mh_arena_of(aligned) == NULL) {
         what->kind = is_on_stack(address) ? MH_BAD_STACK : MH_BAD_WILD;
         return;
@@ -121,8 +128,9 @@ static void describe(struct mh_bad_free *what) {
 static void say(const struct mh_bad_free *what, bool fatal) {
     char buffer[320];
     struct mh_text text = mh_text_start(buffer, sizeof(buffer));
-    mh_text_str(&text, fatal ? "mheap: fatal: bad free: "
-                             : "mheap: warning: bad free: ");
+    mh_text_str(&text, fatal ? "mheap: fatal: " : "mheap: warning: ");
+    mh_text_str(&text,
+                what->kind < MH_BAD_OVERFLOW ? "bad free: " : "bad write: ");
     mh_text_str(&text, mh_bad_free_name(what->kind));
     mh_text_str(&text, ": address ");
     mh_text_hex(&text, (uintptr_t)what->address);
@@ -183,6 +191,17 @@ void mh_bad_free(const void *p, const char *function, size_t given_size) {
     if (given_size != SIZE_MAX) {
         what.kind = MH_BAD_SIZE;
     }
+    MH_ADD_RELAXED(&bad_frees.count, 1);
+    tell(&what);
+}
+
+void mh_bad_write(enum mh_bad_free_kind kind, uintptr_t slot,
+                  const char *function) {
+    struct mh_bad_free what = {.address = (const void *)slot,
+                               .function = function,
+                               .given_size = SIZE_MAX};
+    describe(&what);
+    what.kind = kind;
     MH_ADD_RELAXED(&bad_frees.count, 1);
     tell(&what);
 }

@@ -21,6 +21,8 @@ enum mh_bad_free_kind {
     MH_BAD_WILD,
     MH_BAD_SIZE,
     MH_BAD_MANUAL,
+    MH_BAD_OVERFLOW, // these two are no frees, see mh_bad_write
+    MH_BAD_STALE_WRITE,
     MH_NBAD_FREES,
 };
 
@@ -45,6 +47,11 @@ enum mh_on_bad_free {
 // wrong. No lock is held.
 MH_COLD void mh_bad_free(const void *p, const char *function,
                          size_t given_size);
+
+// mh_bad_write reports in the same way that somebody wrote behind the object of
+// a slot, or to a slot that was free; a call of that name has found out.
+MH_COLD void mh_bad_write(enum mh_bad_free_kind kind, uintptr_t slot,
+                          const char *function);
 
 // mh_bad_free_late counts a double free that raced the check at the call and
 // was found when its span was drained. Locks may be held: a handler is told

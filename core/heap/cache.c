@@ -1,6 +1,7 @@
 // cache.c - refilling, flushing and settling the spans of a thread cache.
 //
-// Registration, exit and the side cache are in cache_life.c.
+// Registration, exit and the side cache are in cache_life.c. Long because all
+// of it moves spans between the same few lists.
 
 #include "core/heap/cache.h"
 
@@ -9,6 +10,7 @@
 #include "core/base/assert.h"
 #include "core/base/atomic.h"
 #include "core/heap/central.h"
+#include "core/heap/hard_delay.h"
 #include "core/heap/heap.h"
 #include "core/heap/holes.h"
 #include "core/heap/options.h"
@@ -246,25 +248,30 @@ static size_t least(size_t a, size_t b) {
     return a < b ? a : b;
 }
 
+// The current span, or the next when that has no free slot; NULL when out of
+// memory.
+static inline struct mh_span *ready_span(struct mh_cache *cache,
+                                         unsigned size_class) {
+    struct mh_span *span = cache->current[size_class];
+    if (span == NULL || span->nfree == 0) {
+        span = next_span(cache, size_class);
+        if (span == NULL) {
+            return NULL;
+        }
+        cache->current[size_class] = span;
+    }
+    return mh_span_fill_holes(span) ? span : whole_span(cache, size_class);
+}
+
 // Moves up to max slots of the current span, or of the next when that has none,
 // into the empty bin. The number is at least 1, or 0 when out of memory.
 static uint32_t refill(struct mh_cache *cache, unsigned size_class,
                        uint32_t max) {
     struct mh_bin *bin = &cache->bins[size_class];
     struct mh_place *bottom = mh_bin_bottom(cache, size_class);
-    struct mh_span *span = cache->current[size_class];
-    if (span == NULL || span->nfree == 0) {
-        span = next_span(cache, size_class);
-        if (span == NULL) {
-            return 0;
-        }
-        cache->current[size_class] = span;
-    }
-    if (!mh_span_fill_holes(span)) {
-        span = whole_span(cache, size_class);
-        if (span == NULL) {
-            return 0;
-        }
+    struct mh_span *span = ready_span(cache, size_class);
+    if (span == NULL) {
+        return 0;
     }
     uint32_t n = span->nfree < max ? span->nfree : max;
     mh_span_take(span, n, bottom + 1 + n);
@@ -289,13 +296,24 @@ static bool wants_told(const struct mh_cache *cache, unsigned size_class) {
            MH_LOAD_RELAXED(&cache->overdue) != 0;
 }
 
-void *mh_cache_alloc_slow(struct mh_cache *cache, unsigned size_class) {
-    struct mh_bin *bin = &cache->bins[size_class];
-    mh_cache_enter(cache);
+static inline void drain_if_wanted(struct mh_cache *cache,
+                                   unsigned size_class) {
     if (MH_LOAD_RELAXED(&cache->told) != NULL &&
         wants_told(cache, size_class)) {
         mh_cache_drain_told(cache);
     }
+}
+
+struct mh_span *mh_cache_ready_span(struct mh_cache *cache,
+                                    unsigned size_class) {
+    drain_if_wanted(cache, size_class);
+    return ready_span(cache, size_class);
+}
+
+void *mh_cache_alloc_slow(struct mh_cache *cache, unsigned size_class) {
+    struct mh_bin *bin = &cache->bins[size_class];
+    mh_cache_enter(cache);
+    drain_if_wanted(cache, size_class);
     bool first = cache->current[size_class] == NULL;
     if (!first) {
         raise_limit(cache, size_class);
@@ -477,6 +495,9 @@ static void drop_current(struct mh_cache *cache, unsigned size_class) {
 void mh_cache_flush(struct mh_cache *cache) {
     mh_cache_enter(cache);
     mh_cache_drain_told(cache);
+    if (cache->delay != NULL) {
+        mh_delay_flush(cache);
+    }
     for (unsigned i = 1; i < MH_NCLASSES; i++) {
         size_t fill = mh_bin_fill(cache, i);
         if (fill != 0) {

@@ -33,6 +33,7 @@
 
 struct mheap;
 struct mh_central;
+struct mh_delay;
 
 enum mh_cache_state {
     MH_CACHE_FREE,   // no thread has it; it owns nothing
@@ -96,6 +97,7 @@ struct mh_cache {
     uint64_t thread;              // (c) while in use: as the system shows it
     uint32_t state;               // (a) enum mh_cache_state
     uint32_t generation;          // (a) grows when the cache changes hands
+    struct mh_delay *delay;       // (o) in hardened mode; stays with the record
 
     // Written by any thread that frees into a span of this cache.
     MH_ALIGNED(MH_CACHE_LINE)
@@ -246,6 +248,12 @@ static inline void mh_cache_push(struct mh_cache *cache, unsigned size_class,
     mh_bin_put(bin->top + 1, slot);
     MH_STORE_RELAXED(&bin->top, bin->top + 1);
 }
+
+// mh_cache_ready_span is a span of the cache with free slots, to take them past
+// the bins, for the hardened mode; NULL when the heap cannot grow. Owner only,
+// who has entered.
+struct mh_span *mh_cache_ready_span(struct mh_cache *cache,
+                                    unsigned size_class);
 
 // mh_cache_drain_told takes in what other threads freed. Owner only.
 void mh_cache_drain_told(struct mh_cache *cache);

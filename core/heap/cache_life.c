@@ -4,6 +4,7 @@
 
 #include "core/base/assert.h"
 #include "core/heap/cache.h"
+#include "core/heap/hard_delay.h"
 #include "core/heap/heap.h"
 #include "core/heap/options.h"
 #include "core/heap/records.h"
@@ -83,6 +84,9 @@ static struct mh_cache *make_record_locked(void) {
 // not keep hundreds. Larger arrays stay with the record.
 static void reset_bins(struct mh_cache *cache) {
     cache->first_spans = 0;
+    if (cache->delay != NULL) {
+        mh_delay_forget(cache->delay);
+    }
     for (unsigned i = 0; i < MH_NCLASSES; i++) {
         struct mh_place *bottom = mh_bin_bottom(cache, i);
         MH_STORE_RELAXED(&cache->bins[i].top, bottom);

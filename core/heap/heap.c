@@ -10,6 +10,7 @@
 #include "core/base/assert.h"
 #include "core/base/atomic.h"
 #include "core/base/bits.h"
+#include "core/heap/hard.h"
 #include "core/heap/headroom.h"
 #include "core/heap/pairs.h"
 #include "core/heap/scavenge.h"
@@ -18,6 +19,9 @@
 // Address space is mapped in steps of this many bytes, or, where that is
 // refused, by exactly what is needed.
 #define MAP_STEP MH_CHUNK_SIZE
+
+// In hardened mode in smaller ones: what lies behind the heap traps.
+#define HARD_MAP_STEP ((size_t)256 << 10)
 
 static size_t bytes_of(size_t npages) {
     return npages << MH_PAGE_SHIFT;
@@ -92,7 +96,7 @@ static enum mh_status grow_locked(struct mheap *heap, size_t npages,
         return MH_NO_MEMORY;
     }
     size_t room = heap->room.end - heap->room.next;
-    size_t step = mh_align_up(need, MAP_STEP);
+    size_t step = mh_align_up(need, mh_hard_on ? HARD_MAP_STEP : MAP_STEP);
     if (step <= room && map_locked(heap, step) == MH_OK) {
         return MH_OK;
     }
@@ -401,13 +405,12 @@ static bool crosses_arenas(uintptr_t base, size_t npages) {
 // Pages for a small span from the heap. A small span lies in one arena (S1):
 // its words are found from its first page by adding. Runs from a page cache,
 // which holds 64 aligned pages, always do.
-static uintptr_t heap_pages(struct mheap *heap, size_t npages) {
-    bool zero = false;
-    uintptr_t base = mh_heap_alloc_pages(heap, npages, 1, &zero);
+static uintptr_t heap_pages(struct mheap *heap, size_t npages, bool *zero) {
+    uintptr_t base = mh_heap_alloc_pages(heap, npages, 1, zero);
     if (base != 0 && crosses_arenas(base, npages)) {
         mh_heap_free_pages(heap, base, npages);
         size_t align = (size_t)1 << (mh_log2(npages - 1) + 1);
-        base = mh_heap_alloc_pages(heap, npages, align, &zero);
+        base = mh_heap_alloc_pages(heap, npages, align, zero);
     }
     return base;
 }
@@ -433,11 +436,15 @@ struct mh_span *mh_heap_new_span(struct mheap *heap, unsigned size_class,
     uintptr_t base = wants_page_cache(cache, info->npages)
                          ? cached_pages(heap, cache, info->npages)
                          : 0;
+    bool zero = false;
     if (base == 0) {
-        base = heap_pages(heap, info->npages);
+        base = heap_pages(heap, info->npages, &zero);
     }
     if (base == 0) {
         return NULL;
+    }
+    if (mh_hard_on && !zero) {
+        memset((void *)base, 0, bytes_of(info->npages)); // S22
     }
     struct mh_span *span = mh_arena_new_span(base, info->npages);
     MH_STORE_RELAXED(&span->heap, heap->id);

@@ -6,6 +6,7 @@
 #include "core/base/atomic.h"
 #include "core/heap/arena.h"
 #include "core/heap/fork.h"
+#include "core/heap/hard.h"
 #include "core/heap/heap.h"
 #include "core/heap/holes.h"
 #include "core/heap/options.h"
@@ -84,6 +85,7 @@ static void init_threads_locked(void) {
     if (!done) {
         done = true;
         mh_options_read();
+        mh_hard_decide();
         enum mh_status exits = mh_cache_init_exit();
         (void)exits;
     }
@@ -263,6 +265,9 @@ static void check_span(struct mh_span *span, void *arg) {
     int *broken = arg;
     if (*broken == 0) {
         *broken = mh_span_check(span);
+    }
+    if (*broken == 0) {
+        *broken = mh_hard_check_span(span);
     }
 }
 

@@ -2,9 +2,12 @@
 
 #include "core/heap/holes.h"
 
+#include <string.h>
+
 #include "core/base/assert.h"
 #include "core/base/atomic.h"
 #include "core/base/bits.h"
+#include "core/heap/hard.h"
 #include "core/heap/headroom.h"
 #include "core/heap/heap.h"
 #include "core/heap/size_class.h"
@@ -121,6 +124,9 @@ bool mh_span_fill_holes_slow(struct mh_span *span, bool anyway) {
         struct run run = lowest_run(span, span->holes);
         mh_heap_make_room_locked(heap, run.bytes);
         filled = use(run.base, run.bytes, run.bytes, MH_FOR_HEAP) == MH_OK;
+        if (filled && mh_hard_on && !mh_sys_facts()->unused_zeroes) {
+            memset(run.base, 0, run.bytes); // S22
+        }
         if (filled) {
             set_holes(span, span->holes & ~run.bits);
         }

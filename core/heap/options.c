@@ -47,6 +47,7 @@ static const struct option options[MH_NOPTIONS] = {
     [MH_OPTION_FIRST_OBJECTS] = {"MHEAP_FIRST_OBJECTS", NULL, 0, 1 << 20},
     [MH_OPTION_SOFT_LIMIT] = {"MHEAP_SOFT_LIMIT", NULL, 0, UINT64_MAX},
     [MH_OPTION_HARD_LIMIT] = {"MHEAP_HARD_LIMIT", NULL, 0, UINT64_MAX},
+    [MH_OPTION_HARDENED] = {"MHEAP_HARDENED", NULL, 0, 1},
 };
 
 static uint64_t values[MH_NOPTIONS] = {

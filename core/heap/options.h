@@ -18,6 +18,7 @@ enum mh_option {
     MH_OPTION_FIRST_OBJECTS, // a thread gets before it has a cache
     MH_OPTION_SOFT_LIMIT,    // bytes of the process, 0: none
     MH_OPTION_HARD_LIMIT,    // the same
+    MH_OPTION_HARDENED,      // 0 or 1; see hard.h
     MH_NOPTIONS,
 };
 

@@ -79,6 +79,23 @@ uint32_t mh_span_take(struct mh_span *span, uint32_t max,
     return taken;
 }
 
+// The number of a set bit, of those of `bits`: the first from `start` on, going
+// round.
+static uint32_t bit_from(uint64_t bits, unsigned start) {
+    uint64_t above = bits & ~mh_low_bits(start);
+    return mh_ctz64(above != 0 ? above : bits);
+}
+
+uintptr_t mh_span_take_any(struct mh_span *span, uint64_t random) {
+    uint32_t words = (span->nslots + 63) / 64;
+    uint32_t word =
+        bit_from(span->free_words, (unsigned)(random >> 6 & 15) % words);
+    uint32_t at = bit_from(span->free[word], (unsigned)random & 63);
+    set_free_word(span, word, span->free[word] & ~(UINT64_C(1) << at));
+    MH_STORE_RELAXED(&span->nfree, span->nfree - 1);
+    return mh_span_slot_address(span, word * 64 + at);
+}
+
 // Reports frees that found no live object, by their bits in the pair word of
 // base.
 static void report_strays(uintptr_t base, uint64_t strays) {

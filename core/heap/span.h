@@ -151,6 +151,11 @@ void mh_span_fill_free(struct mh_span *span);
 // result is how many.
 uint32_t mh_span_take(struct mh_span *span, uint32_t max, struct mh_place *end);
 
+// mh_span_take_any claims one free slot and returns its address: which one is
+// decided by the lowest ten bits of a random number. Owner only; there must be
+// one.
+uintptr_t mh_span_take_any(struct mh_span *span, uint64_t random);
+
 // mh_span_drain moves what other threads freed from remote to free, and says
 // how many slots it found. Owner only, or under the central lock when there is
 // none; the caller has cleared `told` before. A remote bit on a slot that is

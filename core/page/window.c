@@ -23,6 +23,12 @@ struct mh_window_memory mh_window_memory = {
     .pairs = {.per_arena = MH_ARENA_PAIRS * sizeof(struct mh_pair)},
 };
 
+static bool closed;
+
+void mh_window_close(void) {
+    closed = true;
+}
+
 MH_STATIC_ASSERT(sizeof(struct mh_pair) == 16, "a pair is found by a shift");
 MH_STATIC_ASSERT(1 << (MH_PAIR_SHIFT - MH_GRANULE_SHIFT) == 64,
                  "a granule's number is its bit's, modulo 64");
@@ -114,7 +120,7 @@ enum mh_status mh_window_words(uintptr_t base, struct mh_words *out) {
         return MH_NO_MEMORY;
     }
     uintptr_t limit = (number + 1) << (MH_ARENA_SHIFT - MH_GRANULE_SHIFT);
-    if (limit > mh_window.limit) {
+    if (limit > mh_window.limit && !closed) {
         // release: pairs with mh_window_now.
         MH_STORE_RELEASE(&mh_window.limit, limit);
     }

@@ -121,6 +121,11 @@ mh_window_pair(const struct mh_window *window, uintptr_t granule) {
     return mh_pair_of(window->pairs, granule);
 }
 
+// mh_window_close leaves the window without any granule for good, so that no
+// free is a fast one; arenas have their words there all the same. Before the
+// first arena is made.
+void mh_window_close(void);
+
 // mh_window_init reserves the window, from the arena that `first` lies in, as
 // wide as address space allows. Without room for any there is none, and nothing
 // else changes. Called once, under the arenas lock.

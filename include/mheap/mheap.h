@@ -141,6 +141,9 @@ enum mheap_bad_free_kind {
     MHEAP_BAD_WILD,      // not in any heap
     MHEAP_BAD_SIZE,      // freed with a size of another class
     MHEAP_BAD_MANUAL,    // in pages of mheap_pages_alloc
+    // Of the hardened mode, at whichever call finds it:
+    MHEAP_BAD_OVERFLOW,    // something was written behind the object
+    MHEAP_BAD_STALE_WRITE, // something was written to it after it was freed
 };
 
 struct mheap_bad_free {
@@ -189,6 +192,7 @@ enum mheap_option {
     MHEAP_OPTION_FIRST_OBJECTS, // that a thread gets before it has a cache
     MHEAP_OPTION_SOFT_LIMIT, // bytes the library tries to stay below; 0: none
     MHEAP_OPTION_HARD_LIMIT, // bytes it never passes; 0: none
+    MHEAP_OPTION_HARDENED,   // 0 or 1: see docs/hardened.md
     MHEAP_NOPTIONS,
 };
 
@@ -206,11 +210,11 @@ enum mheap_scavenger {
 };
 
 // mheap_option_set returns 0, or EINVAL for an unknown option or a value out of
-// its range. Caches that exist keep their limits. The two limits of memory may
-// be set at any time and hold at once, for all heaps together: under a new soft
-// limit the call gives back what is free and too much; under a new hard limit
-// nothing becomes more from then on. What they count is
-// mheap_stats.counted_bytes.
+// its range, or for HARDENED once anything was allocated. Caches that exist
+// keep their limits. The two limits of memory may be set at any time and hold
+// at once, for all heaps together: under a new soft limit the call gives back
+// what is free and too much; under a new hard limit nothing becomes more from
+// then on. What they count is mheap_stats.counted_bytes.
 MHEAP_API int mheap_option_set(enum mheap_option option, uint64_t value);
 MHEAP_API uint64_t mheap_option_get(enum mheap_option option);
 

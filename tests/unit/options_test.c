@@ -50,6 +50,7 @@ static void forget_environment(void) {
     mh_set_variable("MHEAP_FIRST_OBJECTS", NULL);
     mh_set_variable("MHEAP_SOFT_LIMIT", NULL);
     mh_set_variable("MHEAP_HARD_LIMIT", NULL);
+    mh_set_variable("MHEAP_HARDENED", NULL);
 }
 
 START_TEST(without_a_word_the_defaults_hold) {

@@ -1,0 +1,147 @@
+// hard.c - the hardened mode: is it on, and what is in a hardened slot.
+
+#include "core/heap/hard.h"
+
+#include <string.h>
+
+#include "core/base/atomic.h"
+#include "core/heap/arena.h"
+#include "core/heap/hard_zero.h"
+#include "core/heap/options.h"
+#include "core/heap/span.h"
+#include "core/page/window.h"
+#include "core/sys/sys.h"
+
+bool mh_hard_on;
+
+static bool decided;
+static uint64_t secret[2];
+
+void mh_hard_decide(void) {
+    decided = true;
+    if (!MH_CHECKS || mh_option(MH_OPTION_HARDENED) == 0) {
+        return;
+    }
+    mh_sys_random(secret, sizeof(secret));
+    mh_window_close();
+    mh_hard_zero_init();
+    mh_hard_on = true;
+}
+
+bool mh_hard_is_decided(void) {
+    return decided;
+}
+
+// The filler's length stands in the top 16 bits of the seal.
+enum { SLACK_SHIFT = 48 };
+
+// Who sees one seal learns no other: two rounds of multiplying and folding. In
+// memory of the usual byte order the first byte is not zero, so that a string's
+// end written one too far is seen, and the second one is, so that a string that
+// has lost its end does not show the rest.
+static uint64_t hash_of(uintptr_t slot) {
+    uint64_t h = (uint64_t)slot ^ secret[0];
+    h = (h ^ (h >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    h = (h ^ (h >> 27) ^ secret[1]) * UINT64_C(0x94d049bb133111eb);
+    h ^= h >> 31;
+    return (h & ~UINT64_C(0xff00)) | 1;
+}
+
+// Never zero, as the seal's first byte.
+static unsigned char filler_of(uint64_t hash) {
+    return (unsigned char)(hash >> 24 | 0x80);
+}
+
+void mh_hard_seal(uintptr_t slot, size_t slot_size, size_t size) {
+    uint64_t hash = hash_of(slot);
+    size_t slack = slot_size - MH_SEAL_BYTES - size;
+    uint64_t seal = hash ^ (uint64_t)slack << SLACK_SHIFT;
+    if (slack != 0) {
+        memset((void *)(slot + size), filler_of(hash), slack);
+    }
+    memcpy((void *)(slot + slot_size - MH_SEAL_BYTES), &seal, sizeof(seal));
+}
+
+static bool is_all(uintptr_t at, size_t n, unsigned char byte) {
+    const unsigned char *bytes = (const unsigned char *)at;
+    unsigned char differs = 0;
+    for (size_t i = 0; i < n; i++) {
+        differs |= bytes[i] ^ byte;
+    }
+    return differs == 0;
+}
+
+size_t mh_hard_size(uintptr_t slot, size_t slot_size) {
+    uint64_t seal = 0;
+    size_t most = slot_size - MH_SEAL_BYTES;
+    uint64_t hash = hash_of(slot);
+    memcpy(&seal, (const void *)(slot + most), sizeof(seal));
+    uint64_t rest = seal ^ hash;
+    size_t slack = (size_t)(rest >> SLACK_SHIFT);
+    if (rest << (64 - SLACK_SHIFT) != 0 || slack > most) {
+        return SIZE_MAX;
+    }
+    bool whole = is_all(slot + most - slack, slack, filler_of(hash));
+    return whole ? most - slack : SIZE_MAX;
+}
+
+void mh_hard_wipe(uintptr_t slot, size_t slot_size) {
+    memset((void *)slot, 0, slot_size);
+}
+
+// Slots are multiples of 16 bytes.
+bool mh_hard_is_wiped(uintptr_t slot, size_t slot_size) {
+    const uint64_t *words = (const uint64_t *)slot;
+    uint64_t any = 0;
+    for (size_t i = 0; i < slot_size / sizeof(*words); i += 2) {
+        any |= words[i] | words[i + 1];
+    }
+    return any == 0;
+}
+
+// Whether a slot touches a page that was given back: nobody may read it.
+static bool is_in_hole(const struct mh_span *span, uintptr_t slot) {
+    size_t page = mh_sys_facts()->page_size;
+    if (!span->has_holes) {
+        return false;
+    }
+    uintptr_t first = (slot - (uintptr_t)span->base) / page;
+    uintptr_t last =
+        (slot + span->slot_size - 1 - (uintptr_t)span->base) / page;
+    for (uintptr_t i = first; i <= last; i++) {
+        if ((span->holes >> i & 1) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_flawed(const struct mh_span *span, uintptr_t slot,
+                      bool is_live) {
+    return is_live ? mh_hard_size(slot, span->slot_size) == SIZE_MAX
+                   : !is_in_hole(span, slot) &&
+                         !mh_hard_is_wiped(slot, span->slot_size);
+}
+
+struct mh_hard_flaw mh_hard_look(const struct mh_span *span) {
+    struct mh_arena *arena = mh_arena_of_known((uintptr_t)span->base);
+    for (uint32_t i = 0; i < span->nslots; i++) {
+        uintptr_t slot = mh_span_slot_address(span, i);
+        const struct mh_pair *pair = mh_arena_pair(arena, slot);
+        uint64_t live =
+            MH_LOAD_RELAXED(&pair->live) & ~MH_LOAD_RELAXED(&pair->remote);
+        bool is_live = (live & mh_pair_bit(slot)) != 0;
+        if (is_flawed(span, slot, is_live)) {
+            return (struct mh_hard_flaw){slot, is_live};
+        }
+    }
+    return (struct mh_hard_flaw){0, false};
+}
+
+int mh_hard_check_span(const struct mh_span *span) {
+    if (!mh_hard_on || span->size_class == 0) {
+        return 0;
+    }
+    struct mh_hard_flaw flaw = mh_hard_look(span);
+    return flaw.slot == 0 ? 0 : flaw.is_live ? 21 : 22;
+}
