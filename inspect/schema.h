@@ -20,6 +20,7 @@
 #define MH_SCHEMA(S, N, O, A, P)                                             \
     S(lock) O(lock, taken) O(lock, contended)                                \
     S(arenas) N(arenas, count) N(arenas, table) P(arenas, lock)              \
+    O(arenas, ahead) O(arenas, ahead_end)                                    \
     S(arena) N(arena, base) N(arena, bytes) O(arena, number)                 \
     N(arena, spans_made) N(arena, record_bytes) N(arena, page_words)         \
     P(arena, lock) N(arena, pairs) A(arena, span_index) A(arena, seq)        \

@@ -234,6 +234,27 @@ static void add_window(struct mh_reader *reader) {
     }
 }
 
+// Where a heap begins above the program: room for records of arenas to come.
+static void add_records_ahead(struct mh_reader *reader) {
+    const struct mh_schema *schema = &reader->root.schema;
+    unsigned char record[256];
+    size_t size = mh_schema_size(schema, MH_S_arenas);
+
+    if (!mh_schema_has(schema, MH_F_arenas_ahead_end) ||
+        size > sizeof(record) ||
+        !mh_source_read(&reader->source, reader->root.is.arenas, record,
+                        size)) {
+        return; // an older library, or the list of arenas was told unread
+    }
+    uint64_t from = mh_reader_get(reader, MH_F_arenas_ahead, record);
+    uint64_t end = mh_reader_get(reader, MH_F_arenas_ahead_end, record);
+    if (from != end && (from > end || !add_piece(reader, from, end - from,
+                                                 "arenas to come", true))) {
+        mh_reader_find(reader, "MH0307", from,
+                       "room for arenas up to 0x%" PRIx64, end);
+    }
+}
+
 static int by_base(const void *a, const void *b) {
     const struct mh_view_metadata *x = a, *y = b;
 
@@ -282,5 +303,6 @@ void mh_reader_books(struct mh_reader *reader) {
     }
     add_arena_map(reader);
     add_window(reader);
+    add_records_ahead(reader);
     drop_doubles(reader);
 }

@@ -64,6 +64,11 @@ static void start_above_program(void) {
     }
 }
 
+static void tell_records_ahead(void) {
+    MH_STORE_RELAXED(&mh_arenas.ahead_end, records_ahead.limit);
+    MH_STORE_RELAXED(&mh_arenas.ahead, records_ahead.ready);
+}
+
 // Records that lay among what the heap grows by would cut it up: large objects
 // then fit nowhere, though there are addresses enough. The words of arenas have
 // the window; this is for the rest. Half of it is better than nothing.
@@ -78,6 +83,7 @@ static void reserve_records_ahead(void) {
            mh_linear_init(&records_ahead, n * each, MH_FOR_SPANS) != MH_OK) {
         n /= 2;
     }
+    tell_records_ahead();
 }
 
 // The address layout and the map, once. A window, where there is no room for
@@ -152,6 +158,7 @@ static struct mh_arena *record_room_locked(size_t size) {
     if (records_ahead.base != 0) {
         arena =
             mh_linear_alloc(&records_ahead, size, mh_sys_facts()->page_size);
+        tell_records_ahead();
     }
     return arena != NULL ? arena : mh_sys_alloc(size, MH_FOR_SPANS);
 }

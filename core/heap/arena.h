@@ -99,6 +99,8 @@ struct mh_arenas {
     uint64_t count;          // (a) published after the entry
     struct mh_arena **table; // (a)
     uint64_t capacity;       // (l)
+    // Reserved for the records of arenas to come; for readers from outside.
+    uintptr_t ahead, ahead_end; // (l)
 };
 
 extern struct mh_arenas mh_arenas;

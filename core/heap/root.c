@@ -40,6 +40,8 @@ static const struct mheap_inspect_field layout[] = {
     FIELD("arenas", struct mh_arenas, count),
     FIELD("arenas", struct mh_arenas, table),
     FIELD("arenas", struct mh_arenas, lock),
+    FIELD("arenas", struct mh_arenas, ahead),
+    FIELD("arenas", struct mh_arenas, ahead_end),
 
     WHOLE("arena", struct mh_arena),
     FIELD("arena", struct mh_arena, base),
