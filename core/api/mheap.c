@@ -75,7 +75,8 @@ static void *move_object(void *p, struct mh_object object, size_t size) {
     struct mheap *heap = mh_heap_by_id(object.span->heap);
     bool zero = false;
     int saved = errno;
-    if (object.span->size_class == 0 && size > object.bytes) {
+    bool grows = size > object.bytes;
+    if (object.span->size_class == 0 && grows && !mh_hard_on) {
         void *moved = mh_large_move(object.span, size);
         if (moved != NULL) {
             return moved;
@@ -111,16 +112,6 @@ static void *realloc_zero(void *p, size_t size) {
     return to;
 }
 
-static void *realloc_small(void *p, struct mh_object object, size_t size) {
-    if (mh_hard_on) {
-        return mh_hard_resize(object.span, (uintptr_t)p, size)
-                   ? p
-                   : move_object(p, object, size);
-    }
-    return mh_object_fits(object.bytes, size) ? keep_object(p, object, size)
-                                              : move_object(p, object, size);
-}
-
 static void *bad_realloc(void *p) {
     mh_bad_free(p, "realloc", SIZE_MAX);
     return invalid();
@@ -139,8 +130,15 @@ void *mheap_realloc(void *p, size_t size) {
         mheap_free(p);
         return NULL;
     }
+    if (mh_hard_on) {
+        return mh_hard_resize(object.span, (uintptr_t)p, size)
+                   ? p
+                   : move_object(p, object, size);
+    }
     if (object.span->size_class != 0) {
-        return realloc_small(p, object, size);
+        return mh_object_fits(object.bytes, size)
+                   ? keep_object(p, object, size)
+                   : move_object(p, object, size);
     }
     bool stays_large = size > MH_SMALL_MAX;
     if (stays_large && mh_large_resize(object.span, size)) {

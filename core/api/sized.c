@@ -50,14 +50,14 @@ static bool size_matches(const void *p, size_t align, size_t size) {
         return true; // a bad free of another kind: let free say which
     }
     unsigned size_class = mh_size_class_aligned(size, align);
-    if (mh_hard_on && object.span->size_class != 0) {
+    if (mh_hard_on) {
         return mh_hard_size_matches(object.bytes, size);
     }
     if (MH_LOAD_RELAXED(&any_left_large) && size <= object.bytes) {
         return true;
     }
     if (object.span->size_class == 0) {
-        return (size_class == 0 || mh_hard_on) &&
+        return size_class == 0 &&
                mh_align_up(size + (size == 0), MH_PAGE_SIZE) == object.bytes;
     }
     if (size_class == object.span->size_class ||

@@ -82,6 +82,7 @@ static struct mh_span copy_of(const struct mh_span *span) {
         .nslots = MH_LOAD_RELAXED(&span->nslots),
         .size_class = MH_LOAD_RELAXED(&span->size_class),
         .state = MH_LOAD_RELAXED(&span->state),
+        .guard = span->guard,
         .large_size = MH_LOAD_RELAXED(&span->large_size),
     };
 }
@@ -89,7 +90,9 @@ static struct mh_span copy_of(const struct mh_span *span) {
 static void describe_span(struct mh_bad_free *what,
                           const struct mh_span *span) {
     what->span = (void *)(uintptr_t)span->base;
-    if (span->state == MH_SPAN_MANUAL) {
+    if (span->guard >= MH_GUARD_RESERVED) {
+        what->kind = MH_BAD_FREE_PAGE;
+    } else if (span->state == MH_SPAN_MANUAL) {
         what->kind = MH_BAD_MANUAL;
     } else if (span->size_class == 0) {
         what->object = what->span;

@@ -85,6 +85,14 @@ size_t mh_hard_size(uintptr_t slot, size_t slot_size) {
     return whole ? most - slack : SIZE_MAX;
 }
 
+void mh_hard_fill(uintptr_t p, uintptr_t from, size_t n) {
+    memset((void *)from, filler_of(hash_of(p)), n);
+}
+
+bool mh_hard_is_filled(uintptr_t p, uintptr_t from, size_t n) {
+    return is_all(from, n, filler_of(hash_of(p)));
+}
+
 void mh_hard_wipe(uintptr_t slot, size_t slot_size) {
     memset((void *)slot, 0, slot_size);
 }

@@ -51,6 +51,11 @@ void mh_hard_seal(uintptr_t slot, size_t slot_size, size_t size);
 // filler or seal are not as they were written.
 size_t mh_hard_size(uintptr_t slot, size_t slot_size);
 
+// mh_hard_fill fills what lies behind the object at p, n bytes from `from` on;
+// mh_hard_is_filled: nobody wrote there.
+void mh_hard_fill(uintptr_t p, uintptr_t from, size_t n);
+bool mh_hard_is_filled(uintptr_t p, uintptr_t from, size_t n);
+
 // mh_hard_wipe makes a slot all zero; false when it was not.
 void mh_hard_wipe(uintptr_t slot, size_t slot_size);
 bool mh_hard_is_wiped(uintptr_t slot, size_t slot_size);

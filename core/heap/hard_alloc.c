@@ -8,9 +8,9 @@
 #include "core/heap/cache.h"
 #include "core/heap/hard.h"
 #include "core/heap/hard_delay.h"
+#include "core/heap/hard_large.h"
 #include "core/heap/hard_zero.h"
 #include "core/heap/heap.h"
-#include "core/heap/large.h"
 #include "core/heap/remote.h"
 #include "core/heap/scavenge.h"
 
@@ -82,10 +82,10 @@ void *mh_hard_alloc(struct mheap *heap, size_t size, size_t align,
         }
     }
     unsigned size_class = class_of(size, align);
-    if (size_class == 0) {
-        return mh_large_alloc(heap, size, align, zero_out);
-    }
     *zero_out = true;
+    if (size_class == 0) {
+        return mh_hard_large_alloc(heap, size, align);
+    }
     return alloc_small(heap, size_class, size);
 }
 
@@ -136,7 +136,7 @@ bool mh_hard_free(uintptr_t p, const char *function) {
     }
     uint32_t word = MH_LOAD_RELAXED(&arena->page_words[mh_arena_page(p)]);
     if (mh_page_word_owner(word) == MH_OWNER_LARGE) {
-        return mh_large_free(arena, p);
+        return mh_hard_large_free(arena, p, function);
     }
     return mh_page_word_class(word) != 0 &&
            free_small(arena, word, p, function);
@@ -145,13 +145,16 @@ bool mh_hard_free(uintptr_t p, const char *function) {
 // Of a slot that was written to it is not known any more: its room.
 size_t mh_hard_bytes(const struct mh_span *span, uintptr_t p) {
     if (span->size_class == 0) {
-        return mh_large_bytes(span);
+        return (size_t)MH_LOAD_RELAXED(&span->large_size);
     }
     size_t size = mh_hard_size(p, span->slot_size);
     return size != SIZE_MAX ? size : span->slot_size - MH_SEAL_BYTES;
 }
 
-bool mh_hard_resize(const struct mh_span *span, uintptr_t p, size_t size) {
+bool mh_hard_resize(struct mh_span *span, uintptr_t p, size_t size) {
+    if (span->size_class == 0) {
+        return mh_hard_large_resize(span, size);
+    }
     size_t room = span->slot_size - MH_SEAL_BYTES;
     if (size > room || size < room / 2) {
         return false;

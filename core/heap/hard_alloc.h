@@ -11,8 +11,8 @@
 
 struct mheap;
 
-// mh_hard_alloc allocates size bytes at a multiple of align in a heap.
-// *zero_out as in mh_large_alloc. NULL when out of memory.
+// mh_hard_alloc allocates size bytes at a multiple of align in a heap; all of
+// it reads as zero, *zero_out. NULL when out of memory.
 void *mh_hard_alloc(struct mheap *heap, size_t size, size_t align,
                     bool *zero_out);
 
@@ -24,9 +24,9 @@ bool mh_hard_free(uintptr_t p, const char *function);
 // was asked for.
 size_t mh_hard_bytes(const struct mh_span *span, uintptr_t p);
 
-// mh_hard_resize gives the small object at p another size where it is. False
-// when that does not fit, or would leave most of the slot unused.
-bool mh_hard_resize(const struct mh_span *span, uintptr_t p, size_t size);
+// mh_hard_resize gives the object at p another size where it is. False
+// when that does not fit, or would leave most of the place unused.
+bool mh_hard_resize(struct mh_span *span, uintptr_t p, size_t size);
 
 // mh_hard_size_matches: an object of `bytes` may have been asked for with
 // `size`, or with a size of the same class where only that was known.

@@ -312,6 +312,12 @@ void mh_heap_free_large(struct mheap *heap, uintptr_t base, size_t npages) {
     free_pages(heap, base, npages, LARGE);
 }
 
+void mh_heap_count_large(struct mheap *heap, size_t npages) {
+    mh_lock(&heap->lock);
+    count_large_locked(heap, LARGE, npages);
+    mh_unlock(&heap->lock);
+}
+
 void mh_heap_count_freed(struct mheap *heap, size_t npages) {
     mh_lock(&heap->lock);
     count_freed_locked(heap, LARGE, npages);
@@ -518,10 +524,18 @@ void *mh_heap_manual_alloc(struct mheap *heap, size_t npages) {
     return (void *)base;
 }
 
+static bool is_guard(struct mh_arena *arena, uintptr_t p) {
+    return arena->page_words[mh_arena_page(p)] != 0 &&
+           mh_arena_span(arena, p)->guard != MH_GUARD_NONE;
+}
+
 bool mh_heap_manual_free(void *base) {
     uintptr_t p = (uintptr_t)base;
     struct mh_arena *arena = mh_arena_of(p);
     if (arena == NULL || p % MH_PAGE_SIZE != 0) {
+        return false;
+    }
+    if (mh_hard_on && is_guard(arena, p)) {
         return false;
     }
     uint32_t manual = mh_page_word_make(MH_OWNER_MANUAL, 0);

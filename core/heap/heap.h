@@ -145,7 +145,9 @@ uintptr_t mh_heap_alloc_large(struct mheap *heap, size_t npages,
 void mh_heap_free_large(struct mheap *heap, uintptr_t base, size_t npages);
 void mh_heap_resize_large(struct mheap *heap, size_t before, size_t after);
 
-// mh_heap_count_freed counts a large object whose pages go by other means.
+// mh_heap_count_large counts a large object whose pages were taken by other
+// means; mh_heap_count_freed one whose pages go so.
+void mh_heap_count_large(struct mheap *heap, size_t npages);
 void mh_heap_count_freed(struct mheap *heap, size_t npages);
 
 // mh_heap_extend_pages takes the `extra` pages directly behind npages at base;

@@ -33,16 +33,21 @@ static void set_live(uintptr_t p) {
     MH_STORE_RELAXED(&pair->live, mh_pair_bit(p));
 }
 
-// Makes the object of size bytes that pages were taken for.
-static void *make_object(struct mheap *heap, uintptr_t base, size_t npages,
-                         size_t size) {
+void mh_large_make(struct mheap *heap, uintptr_t base, size_t npages,
+                   size_t size, bool guarded) {
     struct mh_span *span = mh_arena_new_span(base, npages);
     MH_STORE_RELAXED(&span->nslots, 1);
     MH_STORE_RELAXED(&span->heap, heap->id);
     MH_STORE_RELAXED(&span->large_size, size);
+    span->guard = guarded ? MH_GUARD_BESIDE : MH_GUARD_NONE;
     mh_span_clear_strays(span);
     mh_span_publish(span, MH_SPAN_IN_USE, MH_OWNER_LARGE);
     set_live(base);
+}
+
+static void *make_object(struct mheap *heap, uintptr_t base, size_t npages,
+                         size_t size) {
+    mh_large_make(heap, base, npages, size, false);
     return (void *)base;
 }
 
@@ -76,15 +81,30 @@ static void free_span(struct mh_span *span) {
     mh_heap_free_large(heap, base, npages);
 }
 
-bool mh_large_free(struct mh_arena *arena, uintptr_t p) {
+// Whether p was a live object, which it is not any more.
+static bool take_live(struct mh_arena *arena, uintptr_t p) {
     struct mh_pair *pair = mh_arena_pair(arena, p);
     uint64_t bit = mh_pair_bit(p);
     // acquire and release: the winner frees what the loser may have written.
     uint64_t old = __atomic_fetch_and(&pair->live, ~bit, __ATOMIC_ACQ_REL);
-    if ((old & bit) == 0) {
+    return (old & bit) != 0;
+}
+
+bool mh_large_free(struct mh_arena *arena, uintptr_t p) {
+    if (!take_live(arena, p)) {
         return false;
     }
     free_span(mh_arena_span(arena, p));
+    return true;
+}
+
+bool mh_large_end(struct mh_arena *arena, uintptr_t p) {
+    if (!take_live(arena, p)) {
+        return false;
+    }
+    struct mh_span *span = mh_arena_span(arena, p);
+    mh_span_retire(span);
+    mh_arena_drop_span(span);
     return true;
 }
 

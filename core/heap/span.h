@@ -39,6 +39,14 @@ enum mh_span_state {
 // pair or at four. A span of a class is shorter than 64 groups.
 #define MH_GROUP_SHIFT (MH_PAIR_SHIFT + 2)
 
+// Of hardened mode (hard_large.h).
+enum mh_span_guard {
+    MH_GUARD_NONE,
+    MH_GUARD_BESIDE,   // a large object that has a guard on either side
+    MH_GUARD_RESERVED, // a guard: a manual span, but for its state
+    MH_GUARD_READY,    // one that the system did not let become Reserved
+};
+
 // Which list of an owner or of a central list a span is on.
 enum mh_span_list {
     MH_LIST_NONE,    // full, or the one being allocated from
@@ -88,7 +96,7 @@ struct mh_span {
     uint8_t state;        // (a) enum mh_span_state
     uint16_t padding;     // 0
     uint16_t arena_index; // (c) number of this record in its arena
-    uint16_t reserved;    // 0
+    uint16_t guard;       // enum mh_span_guard, in hardened mode
     uint64_t large_size;  // (h) bytes a large object was asked for with
 
     // Any thread: the owner's number << 1 | told. told says that the owner has
