@@ -62,6 +62,13 @@ mheap_program_test(going_home.off "${CMAKE_COMMAND}" -E env MHEAP_SCAVENGER=off
 # memory_limit_test.py runs it preloaded.
 mheap_program(limit_run limit_run.c)
 add_dependencies(limit_run mheap_malloc_shared)
+# hardened_test.py does.
+mheap_program(hardened_run hardened_run.c)
+add_dependencies(hardened_run mheap_malloc_shared)
+foreach(name override override_new thread_exit thread_local early)
+    mheap_program_test(${name}.hardened "${CMAKE_COMMAND}" -E env
+        MHEAP_HARDENED=1 $<TARGET_FILE:${name}_linked>)
+endforeach()
 # As MHEAP_CHECK_DELETE says, and with operators of the other kind before the
 # library's.
 set(mheap_delete_kinds ignored checked)

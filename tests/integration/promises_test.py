@@ -112,6 +112,22 @@ class PromisesTest(unittest.TestCase):
         self.assertEqual(self.result("P5a", self.build / "suite").verdict,
                          promises.SHORT)
 
+    def hardened_suite(self, caught):
+        """A suite in which so many are stopped, in hardened mode alone."""
+        for i in range(116):
+            stop = "exit 1" if i < caught else "true"
+            self.script(f"program_{i}", f"test $MHEAP_HARDENED = 1 && {stop}\n"
+                        "echo NOT_CAUGHT", "suite")
+        return self.result("P5b", self.build / "suite")
+
+    def test_the_suite_is_run_in_hardened_mode_too(self):
+        result = self.hardened_suite(105)
+        self.assertEqual(result.verdict, promises.PASS)
+        self.assertEqual(result.measured, "105 of 116")
+
+    def test_one_less_than_the_bar_in_hardened_mode_falls_short(self):
+        self.assertEqual(self.hardened_suite(104).verdict, promises.SHORT)
+
     def test_the_table_counts_every_row(self):
         text, wrong = self.table(("A", "pass"), ("B", "not run"), ("C", "pass"))
         self.assertEqual(wrong, [])
