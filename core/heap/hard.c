@@ -93,18 +93,39 @@ bool mh_hard_is_filled(uintptr_t p, uintptr_t from, size_t n) {
     return is_all(from, n, filler_of(hash_of(p)));
 }
 
-void mh_hard_wipe(uintptr_t slot, size_t slot_size) {
-    memset((void *)slot, 0, slot_size);
+// No seal of a live object at the same address is this.
+static uint64_t free_seal_of(uintptr_t slot) {
+    return ~hash_of(slot) | UINT64_C(1) << 63; // its last byte is not zero
 }
 
-// Slots are multiples of 16 bytes.
+static uint64_t *last_word(uintptr_t slot, size_t slot_size) {
+    return (uint64_t *)(slot + slot_size - MH_SEAL_BYTES);
+}
+
+void mh_hard_wipe(uintptr_t slot, size_t slot_size) {
+    memset((void *)slot, 0, slot_size - MH_SEAL_BYTES);
+    *last_word(slot, slot_size) = free_seal_of(slot);
+}
+
 bool mh_hard_is_wiped(uintptr_t slot, size_t slot_size) {
     const uint64_t *words = (const uint64_t *)slot;
-    uint64_t any = 0;
-    for (size_t i = 0; i < slot_size / sizeof(*words); i += 2) {
-        any |= words[i] | words[i + 1];
+    const uint64_t *last = last_word(slot, slot_size);
+    uint64_t any = *last ^ free_seal_of(slot);
+    for (; words != last; words++) {
+        any |= *words;
     }
     return any == 0;
+}
+
+void mh_hard_seal_free(const struct mh_span *span, uintptr_t base,
+                       size_t bytes) {
+    for (uint32_t i = 0; i < span->nslots; i++) {
+        uintptr_t slot = mh_span_slot_address(span, i);
+        uint64_t *last = last_word(slot, span->slot_size);
+        if ((uintptr_t)last - base < bytes) {
+            *last = free_seal_of(slot);
+        }
+    }
 }
 
 // Whether a slot touches a page that was given back: nobody may read it.

@@ -8,12 +8,14 @@
 // A live slot holds the object, then a filler up to its last 8 bytes, and in
 // those a seal: a hash of a secret and the address, with how long the filler
 // is. So the size is known to the byte, and a write behind it is seen when the
-// object is freed. Every other slot is all zero, unless its page is a hole: a
-// write to a freed object is seen when its slot is taken.
+// object is freed. Every other slot is zero up to a seal of another kind,
+// unless its page is a hole: a write to a freed object is seen when its slot is
+// taken, and one of zeroes in front of an object by the seal of the slot there.
 //
 // Invariants, numbered on from those of a span, checked in mh_hard_check_span:
 //   S21  A live slot's filler and seal are whole.
-//   S22  A slot that is not live, or is freed by another thread, reads as zero.
+//   S22  A slot that is not live, or is freed by another thread, reads as zero
+//        up to its seal, which is that of a free one.
 
 #ifndef MHEAP_CORE_HEAP_HARD_H
 #define MHEAP_CORE_HEAP_HARD_H
@@ -56,9 +58,14 @@ size_t mh_hard_size(uintptr_t slot, size_t slot_size);
 void mh_hard_fill(uintptr_t p, uintptr_t from, size_t n);
 bool mh_hard_is_filled(uintptr_t p, uintptr_t from, size_t n);
 
-// mh_hard_wipe makes a slot all zero; false when it was not.
+// mh_hard_wipe makes a slot what a free one is; mh_hard_is_wiped: it is so.
 void mh_hard_wipe(uintptr_t slot, size_t slot_size);
 bool mh_hard_is_wiped(uintptr_t slot, size_t slot_size);
+
+// mh_hard_seal_free makes free slots of zeroes what free ones are, for a range
+// of a span all of whose slots there are free: those whose seals lie in it.
+void mh_hard_seal_free(const struct mh_span *span, uintptr_t base,
+                       size_t bytes);
 
 // A slot that is not as it should be.
 struct mh_hard_flaw {

@@ -459,6 +459,9 @@ struct mh_span *mh_heap_new_span(struct mheap *heap, unsigned size_class,
     MH_STORE_RELAXED(&span->magic, info->magic);
     MH_STORE_RELAXED(&span->nslots, info->nslots);
     mh_span_fill_free(span);
+    if (mh_hard_on) {
+        mh_hard_seal_free(span, base, bytes_of(info->npages));
+    }
     mh_span_clear_strays(span);
     MH_ADD_RELAXED(&heap->counts.spans_made, 1);
     mh_span_publish(span, MH_SPAN_IN_USE, cache->id);

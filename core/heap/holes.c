@@ -127,6 +127,9 @@ bool mh_span_fill_holes_slow(struct mh_span *span, bool anyway) {
         if (filled && mh_hard_on && !mh_sys_facts()->unused_zeroes) {
             memset(run.base, 0, run.bytes); // S22
         }
+        if (filled && mh_hard_on) {
+            mh_hard_seal_free(span, (uintptr_t)run.base, run.bytes);
+        }
         if (filled) {
             set_holes(span, span->holes & ~run.bits);
         }

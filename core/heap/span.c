@@ -7,6 +7,7 @@
 #include "core/base/span_rules.h"
 #include "core/heap/arena.h"
 #include "core/heap/bad_free.h"
+#include "core/heap/hard.h"
 #include "core/heap/holes.h"
 #include "core/heap/size_class.h"
 
@@ -236,6 +237,15 @@ static void settle_pair(const struct mh_span *span, struct mh_pair *pair,
     note_slots(span, offset, MH_CHECKS ? live : remote, slots);
 }
 
+// Slots that were free before are wiped already, or lie in a hole.
+static void wipe_slots(const struct mh_span *span, uint32_t word,
+                       uint64_t bits) {
+    for (; bits != 0; bits &= bits - 1) {
+        uint32_t slot = word * 64 + mh_ctz64(bits);
+        mh_hard_wipe(mh_span_slot_address(span, slot), span->slot_size);
+    }
+}
+
 // A build without the checks keeps no live bits: there what lay in the owner's
 // bins cannot be told from objects, and is lost.
 void mh_span_rebuild(struct mh_span *span) {
@@ -252,6 +262,9 @@ void mh_span_rebuild(struct mh_span *span) {
         uint32_t left = span->nslots - word * 64;
         uint64_t free = MH_CHECKS ? ~slots[word] & mh_low_bits(left)
                                   : span->free[word] | slots[word];
+        if (mh_hard_on) {
+            wipe_slots(span, word, free & ~span->free[word]);
+        }
         set_free_word(span, word, free);
         nfree += mh_popcount64(free);
     }

@@ -12,6 +12,8 @@
 #include "core/heap/hard.h"
 #include "core/heap/hard_alloc.h"
 #include "core/heap/hard_delay.h"
+#include "core/heap/heap.h"
+#include "core/heap/holes.h"
 #include "mheap/mheap.h"
 #include "platform/sim/sim.h"
 #include "tests/support/books.h"
@@ -150,6 +152,41 @@ START_TEST(a_write_to_a_freed_object_is_found_when_its_slot_is_taken) {
         mheap_free(keep);
     }
     require_sound();
+}
+END_TEST
+
+// Into a slot that is free, which is zero but for its end.
+START_TEST(zeroes_written_in_front_of_an_object_are_found) {
+    for (int round = 0; round < 20; round++) {
+        char *p[3] = {0};
+        for (int i = 0; i < 3; i++) {
+            p[i] = mheap_malloc(3000);
+        }
+        char *q = p[2]; // not the first of its span
+        q = q < p[1] ? p[1] : q;
+        q = q < p[0] ? p[0] : q;
+        char saved = q[-1];
+        q[-1] = 0;
+        if (saved != 0) {
+            int broken = mheap_check(mheap_default());
+            ck_assert(broken == 221 || broken == 222);
+        }
+        q[-1] = saved;
+        ck_assert_int_eq(mheap_check(mheap_default()), 0);
+    }
+    ck_assert_uint_eq(reports, 0);
+}
+END_TEST
+
+START_TEST(every_slot_ends_with_a_seal) {
+    char *low = mheap_malloc(1000);
+    int zeroes = 0;
+    for (int i = 0; i < 100; i++) {
+        char *p = mheap_malloc(1000);
+        low = p < low ? p : low;
+        zeroes += p != low && p[-1] == 0 && p[-2] == 0 && p[-8] == 0;
+    }
+    ck_assert_int_eq(zeroes, 0);
 }
 END_TEST
 
@@ -354,6 +391,48 @@ START_TEST(pages_that_went_home_raise_no_alarm) {
 }
 END_TEST
 
+// Gives the empty pages of a span back, as the scavenger does.
+static struct mh_span *make_holes(const char *p) {
+    struct mh_span *span =
+        mh_arena_span(mh_arena_of_known((uintptr_t)p), (uintptr_t)p);
+    struct mheap *heap = mheap_default();
+    struct mh_holes holes;
+    holes.n = 0;
+    mh_lock(&heap->lock);
+    mh_holes_add(&holes, span);
+    mh_holes_make(&holes);
+    mh_unlock(&heap->lock);
+    return span;
+}
+
+START_TEST(holes_in_spans_raise_no_alarm) {
+    enum { N = 40 };
+    char *keep = mheap_malloc(3000);
+    char *p[N];
+    for (int i = 0; i < N; i++) {
+        p[i] = mheap_malloc(3000);
+        memset(p[i], 'x', 3000);
+    }
+    for (int i = 0; i < N; i++) {
+        mheap_free(p[i]);
+    }
+    mheap_thread_flush();
+    const struct mh_span *span = make_holes(keep);
+    ck_assert(span->has_holes || mh_sys_facts()->page_size > 8192);
+    ck_assert_int_eq(mheap_check(mheap_default()), 0);
+    for (int i = 0; i < N; i++) {
+        p[i] = mheap_malloc(3000);
+        ck_assert(mh_is_filled(p[i], 3000, 0));
+    }
+    require_sound();
+    for (int i = 0; i < N; i++) {
+        mheap_free(p[i]);
+    }
+    mheap_free(keep);
+    require_sound();
+}
+END_TEST
+
 START_TEST(heaps_of_their_own_are_hardened_too) {
     struct mheap *heap = mheap_create("own");
     char *p = mheap_alloc_in(heap, 100);
@@ -442,6 +521,8 @@ int main(void) {
                    a_write_to_a_freed_object_is_found_when_its_slot_is_taken);
     tcase_add_test(tcase,
                    a_second_free_is_found_while_the_slot_waits_and_later);
+    tcase_add_test(tcase, zeroes_written_in_front_of_an_object_are_found);
+    tcase_add_test(tcase, every_slot_ends_with_a_seal);
     tcase_add_test(tcase, a_freed_slot_is_not_the_next_one);
     tcase_add_test(tcase, objects_lie_in_no_order);
     tcase_add_test(tcase, what_waits_goes_back_when_the_thread_flushes);
@@ -453,6 +534,7 @@ int main(void) {
     tcase_add_test(tcase, many_threads_raise_no_alarm);
     tcase_add_test(tcase, objects_that_change_hands_raise_no_alarm);
     tcase_add_test(tcase, pages_that_went_home_raise_no_alarm);
+    tcase_add_test(tcase, holes_in_spans_raise_no_alarm);
     tcase_add_test(tcase, heaps_of_their_own_are_hardened_too);
     tcase_add_test(tcase, a_heap_that_is_destroyed_takes_what_waits_along);
     tcase_add_test(tcase, the_mode_cannot_change_once_there_are_objects);
