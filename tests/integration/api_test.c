@@ -173,9 +173,7 @@ START_TEST(calloc_zeroes_what_others_have_written) {
     for (size_t size = 1; size < 3000000; size = size * 3 + 1) {
         for (int round = 0; round < 4; round++) {
             unsigned char *p = mheap_calloc(1, size);
-            for (size_t i = 0; i < size; i++) {
-                ck_assert_uint_eq(p[i], 0);
-            }
+            ck_assert(p[0] == 0 && memcmp(p, p + 1, size - 1) == 0);
             memset(p, 0xff, mheap_usable_size(p));
             mheap_free(p);
         }
