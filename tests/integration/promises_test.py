@@ -128,6 +128,18 @@ class PromisesTest(unittest.TestCase):
     def test_one_less_than_the_bar_in_hardened_mode_falls_short(self):
         self.assertEqual(self.hardened_suite(104).verdict, promises.SHORT)
 
+    def cost(self, times):
+        """The row where runs without and with the mode take so long, in turn."""
+        with mock.patch.object(promises, "cpu_seconds", side_effect=times):
+            return self.result("P5c")
+
+    def test_the_cost_of_hardening_is_the_ratio_of_the_best_runs(self):
+        result = self.cost([2.0, 4.0, 1.0, 1.1, 3.0, 3.0, 2.0, 3.0, 2.0, 9.0])
+        self.assertEqual(result.verdict, promises.PASS)
+        self.assertIn("1.10 x", result.measured)
+        result = self.cost([1.0, 1.2] * 5)
+        self.assertEqual(result.verdict, promises.SHORT)
+
     def test_the_table_counts_every_row(self):
         text, wrong = self.table(("A", "pass"), ("B", "not run"), ("C", "pass"))
         self.assertEqual(wrong, [])
