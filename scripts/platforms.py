@@ -202,9 +202,15 @@ def logged(command, log):
         raise Broken(f"{command[0]} failed; all of it: {log}")
 
 
+def suites_of(row, suites):
+    """Which of the suites the row has; without a script, no program."""
+    return [s for s in suites if s in row.suites
+            and (s != "program" or row.program)]
+
+
 def goals(row, suites):
     """What of the build is needed where only some suites run."""
-    wanted = [s for s in row.suites if s in suites]
+    wanted = suites_of(row, suites)
     rest = row.tools or row.drop_in or "program" in wanted
     if rest or not wanted or {"backend", "unit", "fuzz"} <= set(wanted):
         return []
@@ -299,8 +305,6 @@ def run_fuzz(row, emulator):
 
 def run_program(row):
     """A whole program on the library, and heapctl looking into it."""
-    if not row.program:
-        return 0, []
     log = tree_of(row) / "program.log"
     with open(log, "w", encoding="utf-8") as file:
         done = subprocess.run([sys.executable, ROOT / row.program,
@@ -363,7 +367,7 @@ def run_row(row, suites):
             if row.probe and not runs_here(row.target, emulator):
                 raise Skip(f"built and linked, but {emulator[0]} here runs "
                            "none of its programs")
-            for suite in [s for s in suites if s in row.suites]:
+            for suite in suites_of(row, suites):
                 passed, failures = run_one(row, suite, emulator)
                 result.checks[suite] = passed
                 result.failures += failures

@@ -120,6 +120,24 @@ class Rows(unittest.TestCase):
         self.assertEqual(result.checks, {"backend": 7})
         run_one.assert_called_once()
 
+    def test_a_row_without_a_program_says_nothing_of_one(self):
+        row = platforms.Row("odd", suites=("backend", "program"))
+        with mock.patch.object(platforms, "build"), \
+                mock.patch.object(platforms, "run_suite",
+                                  return_value=(7, [])):
+            result = platforms.run_row(row, platforms.SUITES)
+        self.assertEqual(result.checks, {"backend": 7})
+        self.assertIn(" 7  ", platforms.table([result], platforms.SUITES)[1])
+
+    def test_a_row_is_told_when_it_is_done_and_its_failures_with_it(self):
+        result = platforms.Result(platforms.Row("odd"), "ran", {"backend": 7},
+                                  ["backend.bad: it_ends"], 3)
+        with mock.patch("builtins.print") as told:
+            platforms.tell(result)
+        self.assertEqual([call[0][0] for call in told.call_args_list],
+                         ["platforms: odd: ran, backend 7, 3 s",
+                          "platforms: odd: FAILED backend.bad: it_ends"])
+
     def built(self, row, suites):
         with mock.patch.object(platforms, "logged") as logged, \
                 mock.patch.object(platforms, "run_one", return_value=(1, [])):
