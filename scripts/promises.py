@@ -72,9 +72,9 @@ class Machine:
         return dict(os.environ, MHEAP_HARDENED=str(int(hardened)),
                     LD_PRELOAD=str(self.build / "lib" / "libmheap_malloc.so"))
 
-    def run(self, words, preload=False, limit=7200):
+    def run(self, words, preload=False, limit=7200, environment=None):
         """The output of a program that must end with 0."""
-        environment = self.preloaded() if preload else None
+        environment = self.preloaded() if preload else environment
         words = [str(word) for word in words]
         try:
             done = subprocess.run(words, env=environment, text=True,
@@ -204,8 +204,7 @@ def cpu_seconds(m, hardened):
     """What the churning program takes of the processor."""
     environment = dict(m.preloaded(hardened), PYTHONMALLOC="malloc")
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-S", "-c", CHURN], env=environment,
-                   stdin=subprocess.DEVNULL, check=True)
+    m.run([sys.executable, "-S", "-c", CHURN], environment=environment)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return (after.ru_utime - before.ru_utime +
             after.ru_stime - before.ru_stime)

@@ -212,11 +212,11 @@ void mh_span_clear_strays(const struct mh_span *span) {
 // Notes whose slots are the bits of the pair word of `offset` bytes from base.
 static void note_slots(const struct mh_span *span, uintptr_t offset,
                        uint64_t bits, uint64_t *slots) {
-    uint64_t magic = span->magic;
     for (; bits != 0; bits &= bits - 1) {
         uintptr_t granule = mh_ctz64(bits);
-        uintptr_t at = offset + (granule << MH_GRANULE_SHIFT);
-        uint32_t slot = (uint32_t)(at * magic >> 32);
+        uintptr_t at =
+            (uintptr_t)span->base + offset + (granule << MH_GRANULE_SHIFT);
+        uint32_t slot = mh_span_slot(span, at);
         slots[slot / 64] |= UINT64_C(1) << (slot % 64);
     }
 }

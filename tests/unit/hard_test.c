@@ -1,8 +1,5 @@
 // hard_test.c - what the hardened mode finds, and what it leaves as it was.
 
-// Of a constant size the inline functions tell the class only.
-#define MHEAP_NO_INLINE
-
 #include <check.h>
 #include <errno.h>
 #include <stdint.h>
@@ -14,40 +11,11 @@
 #include "core/heap/hard_delay.h"
 #include "core/heap/heap.h"
 #include "core/heap/holes.h"
-#include "mheap/mheap.h"
 #include "platform/sim/sim.h"
-#include "tests/support/books.h"
 #include "tests/support/expect.h"
+#include "tests/support/hardened.h"
 #include "tests/support/test_main.h"
 #include "tests/support/threads.h"
-
-static struct mheap_bad_free last;
-static unsigned reports;
-
-static void on_report(const struct mheap_bad_free *what, void *context) {
-    (void)context;
-    last = *what;
-    reports++;
-}
-
-static void harden(void) {
-    ck_assert_int_eq(mheap_option_set(MHEAP_OPTION_HARDENED, 1), 0);
-    mheap_set_bad_free_handler(on_report, NULL);
-}
-
-static void require(enum mheap_bad_free_kind kind, const void *p) {
-    ck_assert_uint_eq(reports, 1);
-    ck_assert_msg(last.kind == kind, "%s instead of %s",
-                  mheap_bad_free_name(last.kind), mheap_bad_free_name(kind));
-    ck_assert_ptr_eq(last.address, p);
-    reports = 0;
-}
-
-static void require_sound(void) {
-    const char *wrong = mh_books_wrong(mheap_default());
-    ck_assert_msg(wrong == NULL, "%s", wrong);
-    ck_assert_uint_eq(reports, 0);
-}
 
 static const size_t sizes[] = {1,     7,     8,     9,     16,
                                24,    100,   1000,  1024,  4096,

@@ -1,41 +1,16 @@
 // hard_zero_test.c - objects of no bytes in the hardened mode.
 
-// Of a constant size the inline functions tell the class only.
-#define MHEAP_NO_INLINE
-
 #include <check.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "core/heap/hard_zero.h"
-#include "mheap/mheap.h"
 #include "platform/sim/sim.h"
-#include "tests/support/books.h"
 #include "tests/support/expect.h"
+#include "tests/support/hardened.h"
 #include "tests/support/test_main.h"
 
 enum { ALL = 65536 };
-
-static struct mheap_bad_free last;
-static unsigned reports;
-
-static void on_report(const struct mheap_bad_free *what, void *context) {
-    (void)context;
-    last = *what;
-    reports++;
-}
-
-static void harden(void) {
-    ck_assert_int_eq(mheap_option_set(MHEAP_OPTION_HARDENED, 1), 0);
-    mheap_set_bad_free_handler(on_report, NULL);
-}
-
-static void require(enum mheap_bad_free_kind kind, const void *p) {
-    ck_assert_uint_eq(reports, 1);
-    ck_assert_int_eq(last.kind, kind);
-    ck_assert_ptr_eq(last.address, p);
-    reports = 0;
-}
 
 // volatile: compilers know what malloc(0) is.
 static volatile size_t none = 0;
