@@ -22,6 +22,18 @@ static const size_t sizes[] = {1,     7,     8,     9,     16,
                                10000, 32000, 32760, 32761, 32768};
 enum { NSIZES = sizeof(sizes) / sizeof(*sizes) };
 
+// A thread that vanished in a fork had taken the slot and not yet wiped it.
+START_TEST(slots_that_come_free_in_a_child_are_wiped) {
+    uintptr_t p = (uintptr_t)mheap_malloc(40);
+    struct mh_arena *arena = mh_arena_of(p);
+    struct mh_span *span = mh_arena_span(arena, p);
+    mh_arena_pair(arena, p)->live &= ~mh_pair_bit(p);
+    ck_assert_int_eq(mh_hard_check_span(span), 22);
+    mh_span_rebuild(span);
+    ck_assert_int_eq(mh_hard_check_span(span), 0);
+}
+END_TEST
+
 START_TEST(an_object_has_the_bytes_that_were_asked_for) {
     for (unsigned i = 0; i < NSIZES; i++) {
         char *p = mheap_malloc(sizes[i]);
@@ -479,6 +491,7 @@ int main(void) {
     TCase *tcase = tcase_create("hardened");
     tcase_add_checked_fixture(tcase, harden, NULL);
     tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, slots_that_come_free_in_a_child_are_wiped);
     tcase_add_test(tcase, an_object_has_the_bytes_that_were_asked_for);
     tcase_add_test(tcase, one_byte_too_many_is_found_by_free);
     tcase_add_test(tcase, the_end_of_a_string_written_too_far_is_found);
