@@ -14,10 +14,11 @@
 // - Without that variable mprotect returns 0 also for what no mmap made
 //   ("mprotect Subroutine", Return Values). Nothing is learned from a 0, but
 //   all memory here is mmap's; a failure is real.
-// - madvise does nothing ("madvise Subroutine"), and disclaim is for data and
-//   shared segments ("disclaim and disclaim64 Subroutines"). So nothing is
-//   promised to give a page back: unused keeps it, and the facts say that it
-//   comes back as it was.
+// - madvise is there for compatibility and does nothing ("madvise Subroutine").
+//   disclaim zeroes an area that the process may write, and its page does not
+//   say whether what mmap made is one ("disclaim and disclaim64 Subroutines").
+//   So nothing is promised to give a page back: unused keeps it, and the facts
+//   say that it comes back as it was.
 // - munmap takes time by the pages that were touched in a sparse range, seconds
 //   where they are many and far apart (measured in golang/go issue 35451). What
 //   is reserved large and touched here and there, the arena map, is therefore

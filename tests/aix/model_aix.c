@@ -11,7 +11,9 @@
 //   flags       one of MAP_SHARED and MAP_PRIVATE; what is unknown is EINVAL
 //   mprotect    returns 0, having done nothing, for what no mmap made, unless
 //               XPG_SUS_ENV is ON
-//   munmap      any part, and what is not mapped is no failure
+//   munmap      any part of what mmap made, and of nothing else; the address
+//               is a page's, the length is rounded up; no length is EINVAL
+//               where XPG_SUS_ENV is ON
 //
 // Pages of 4 KiB, as mmap's are. What Linux does otherwise does not show: it is
 // asked for one place at a time, and what it then gives is looked at.
@@ -221,20 +223,30 @@ int mh_model_mprotect(void *addr, size_t len, int prot) {
     return result;
 }
 
+// unmap_regions unmaps what mmap made of [start, end).
+static int unmap_regions(uintptr_t start, uintptr_t end) {
+    for (size_t i = first_over(start); i < nregions && regions[i].start < end;
+         i++) {
+        uintptr_t from = regions[i].start > start ? regions[i].start : start;
+        uintptr_t to = regions[i].end < end ? regions[i].end : end;
+        if (munmap((void *)from, to - from) != 0) {
+            return -1;
+        }
+    }
+    forget(start, end);
+    return 0;
+}
+
 int mh_model_munmap(void *addr, size_t len) {
     uintptr_t start = (uintptr_t)addr;
-    int result = -1;
 
-    if (start % PAGE != 0 || len == 0) {
+    if (start % PAGE != 0 || (len == 0 && sus)) {
         errno = EINVAL;
         return -1;
     }
     len = (len + PAGE - 1) / PAGE * PAGE;
     pthread_mutex_lock(&lock);
-    result = munmap(addr, len);
-    if (result == 0) {
-        forget(start, start + len);
-    }
+    int result = unmap_regions(start, start + len);
     pthread_mutex_unlock(&lock);
     return result;
 }

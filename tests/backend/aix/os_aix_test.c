@@ -83,6 +83,28 @@ START_TEST(protecting_what_is_nobodys_says_nothing) {
 }
 END_TEST
 
+// Memory that no mmap of the model's made is the program's own: static data.
+static _Alignas(PAGE) unsigned char nobodys[PAGE];
+
+START_TEST(unmapping_leaves_what_no_mmap_made) {
+    unsigned char *base = reserve(3);
+    nobodys[0] = 0x11;
+    ck_assert_int_eq(mh_model_munmap(nobodys, PAGE), 0);
+    ck_assert_uint_eq(nobodys[0], 0x11);
+    must(mh_os_map(base, 3 * PAGE));
+    ck_assert_int_eq(mh_model_munmap(base, PAGE + 1), 0);
+    ck_assert(mh_traps(base + PAGE));
+    base[2 * PAGE] = 0x11;
+    errno = 0;
+    ck_assert_int_eq(mh_model_munmap(base + 1, PAGE), -1);
+    ck_assert_int_eq(errno, EINVAL);
+    ck_assert_int_eq(mh_model_munmap(base + 2 * PAGE, 0), 0);
+    ck_assert_uint_eq(base[2 * PAGE], 0x11);
+    mh_model_set_sus(true);
+    ck_assert_int_eq(mh_model_munmap(base + 2 * PAGE, 0), -1);
+}
+END_TEST
+
 // The backend -------------------------------------------------------------
 
 START_TEST(the_backend_never_maps_at_a_fixed_place) {
@@ -178,6 +200,7 @@ int main(void) {
     tcase_add_test(model, mapping_where_there_is_room_is_not);
     tcase_add_test(model, flags_of_another_system_are_refused);
     tcase_add_test(model, protecting_what_is_nobodys_says_nothing);
+    tcase_add_test(model, unmapping_leaves_what_no_mmap_made);
     suite_add_tcase(suite, model);
 
     TCase *backend = tcase_create("backend");
