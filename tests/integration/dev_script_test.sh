@@ -41,13 +41,18 @@ fresh_machine() {
     stand_in dpkg-query <<'END'
 [[ $1 == -W && $2 == -f && $3 == '${Package} ${db:Status-Status}\n' ]] || exit 2
 shift 3
+status=0
 for name; do
     if [[ $'\n'$(<"$state/installed")$'\n' == *$'\n'"$name"$'\n'* ]]; then
         printf '%s installed\n' "$name"
     elif [[ $name == lib* ]]; then # as dpkg answers for what others depend on
         printf '%s not-installed\n' "$name"
+    else
+        printf 'dpkg-query: no packages found matching %s\n' "$name" >&2
+        status=1
     fi
 done
+exit "$status"
 END
     stand_in apt-cache <<'END'
 for name; do :; done
