@@ -27,6 +27,7 @@
 #include "core/heap/central.h"
 #include "core/meta/persistent.h"
 #include "core/page/palloc.h"
+#include "core/scav/demand.h"
 #include "core/sys/lock.h"
 #include "core/sys/sys.h"
 
@@ -65,6 +66,7 @@ struct mheap {
     struct mh_palloc pages;       // (l)
     struct mh_room room;          // (l)
     struct mh_heap_counts counts; // (a)
+    struct mh_demand demand;      // of the scavenger: what is soon wanted again
     size_t stuck_pages; // of the scavenger: idle ones that it cannot give back
 
     struct mh_lock side_lock; // rank MH_RANK_SIDE

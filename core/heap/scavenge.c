@@ -86,14 +86,36 @@ static bool wants_round(struct mheap *heap) {
     return mh_heap_idle_pages(heap) >= heap->stuck_pages + WAKE_PAGES;
 }
 
+static struct mh_demand_look look_locked(const struct mheap *heap) {
+    return (struct mh_demand_look){
+        .total = heap->pages.total_pages,
+        .released = heap->pages.released_pages,
+        .made = MH_LOAD_RELAXED(&heap->counts.spans_made) +
+                heap->counts.large_allocs,
+    };
+}
+
+// How many pages have lain idle and are not soon wanted again.
+static uint64_t begin_sweep(struct mheap *heap) {
+    mh_lock(&heap->lock);
+    uint64_t surplus = mh_palloc_surplus(&heap->pages);
+    uint64_t keep = mh_demand_begin(&heap->demand, look_locked(heap));
+    mh_unlock(&heap->lock);
+    return surplus > keep ? surplus - keep : 0;
+}
+
+static void end_sweep(struct mheap *heap, size_t given) {
+    mh_lock(&heap->lock);
+    mh_demand_end(&heap->demand, look_locked(heap), given);
+    mh_unlock(&heap->lock);
+}
+
 // Gives back what has lain idle, up to `most` pages; how many. True in *more
 // when the heap keeps enough for another round.
 static size_t sweep_heap(struct mheap *heap, struct mh_pacer *pacer,
                          size_t most, bool *more) {
     struct sweep sweep = {.heap = heap, .pacer = pacer, .below = UINTPTR_MAX};
-    mh_lock(&heap->lock);
-    uint64_t surplus = mh_palloc_surplus(&heap->pages);
-    mh_unlock(&heap->lock);
+    uint64_t surplus = begin_sweep(heap);
     size_t left = surplus < most ? (size_t)surplus : most;
     size_t done = 0;
     while (left != 0 && mh_pacer_allows(pacer)) {
@@ -105,6 +127,7 @@ static size_t sweep_heap(struct mheap *heap, struct mh_pacer *pacer,
         left -= n < left ? n : left;
     }
     let_pairs_go(&sweep);
+    end_sweep(heap, done);
     // What the system does not take, or not in such pieces, is not asked about
     // again until there is more.
     bool stuck = sweep.refused || (done == 0 && left != 0);

@@ -104,6 +104,50 @@ START_TEST(what_a_wave_does_not_reach_goes_home) {
 }
 END_TEST
 
+// A wave that lasts three rounds: it takes what it needs, and lets it lie.
+static void make_a_long_wave(void) {
+    get(N);
+    drop(N);
+    for (int i = 0; i < 3; i++) {
+        let_a_period_pass();
+    }
+}
+
+START_TEST(what_was_given_back_in_vain_is_kept_the_next_time) {
+    make_a_long_wave();
+    ck_assert_uint_le(stats().free_page_bytes, 2 * BYTES);
+    for (int wave = 0; wave < 3; wave++) {
+        make_a_long_wave();
+        ck_assert_uint_ge(stats().free_page_bytes, N * BYTES / 2);
+    }
+    check_books();
+}
+END_TEST
+
+// A round comes with a call that frees, and this one takes nothing.
+static void let_a_period_pass_without_taking(void *last) {
+    now += MH_SCAV_PERIOD_NS;
+    mh_sim_set_clock(now);
+    mheap_free(last);
+}
+
+START_TEST(what_is_kept_goes_when_the_program_takes_no_more) {
+    void *last[6];
+    for (int i = 0; i < 6; i++) {
+        last[i] = mheap_malloc(BYTES);
+    }
+    for (int wave = 0; wave < 3; wave++) {
+        make_a_long_wave();
+    }
+    ck_assert_uint_ge(stats().free_page_bytes, N * BYTES / 2);
+    for (int i = 0; i < 6; i++) {
+        let_a_period_pass_without_taking(last[i]);
+    }
+    ck_assert_uint_le(stats().free_page_bytes, 2 * BYTES);
+    check_books();
+}
+END_TEST
+
 START_TEST(the_highest_pages_go_first) {
     get(N);
     drop(N);
@@ -475,6 +519,8 @@ int main(void) {
     tcase_add_test(tcase, one_call_gives_back_eight_mebibytes_at_most);
     tcase_add_test(tcase, what_is_used_in_waves_stays);
     tcase_add_test(tcase, what_a_wave_does_not_reach_goes_home);
+    tcase_add_test(tcase, what_was_given_back_in_vain_is_kept_the_next_time);
+    tcase_add_test(tcase, what_is_kept_goes_when_the_program_takes_no_more);
     tcase_add_test(tcase, the_highest_pages_go_first);
     tcase_add_test(tcase, what_went_home_can_be_had_again);
     tcase_add_test(tcase, there_are_no_rounds_within_a_period);
