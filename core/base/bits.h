@@ -21,6 +21,16 @@ static inline unsigned mh_popcount64(uint64_t word) {
     return (unsigned)__builtin_popcountll(word);
 }
 
+// mh_low_first64 is the word that stands in memory with the lowest byte of the
+// given one first; and back.
+static inline uint64_t mh_low_first64(uint64_t word) {
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    return __builtin_bswap64(word);
+#else
+    return word;
+#endif
+}
+
 static inline bool mh_is_pow2(uint64_t n) {
     return n != 0 && (n & (n - 1)) == 0;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/atomic.h"
+#include "core/base/bits.h"
 #include "core/heap/arena.h"
 #include "core/heap/hard_zero.h"
 #include "core/heap/options.h"
@@ -35,10 +36,10 @@ bool mh_hard_is_decided(void) {
 // The filler's length stands in the top 16 bits of the seal.
 enum { SLACK_SHIFT = 48 };
 
-// Who sees one seal learns no other: two rounds of multiplying and folding. In
-// memory of the usual byte order the first byte is not zero, so that a string's
-// end written one too far is seen, and the second one is, so that a string that
-// has lost its end does not show the rest.
+// Who sees one seal learns no other: two rounds of multiplying and folding. The
+// first byte in memory, the lowest, is not zero, so that a string's end written
+// one too far is seen, and the second one is, so that a string that has lost
+// its end does not show the rest.
 static uint64_t hash_of(uintptr_t slot) {
     uint64_t h = (uint64_t)slot ^ secret[0];
     h = (h ^ (h >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
@@ -59,6 +60,7 @@ void mh_hard_seal(uintptr_t slot, size_t slot_size, size_t size) {
     if (slack != 0) {
         memset((void *)(slot + size), filler_of(hash), slack);
     }
+    seal = mh_low_first64(seal);
     memcpy((void *)(slot + slot_size - MH_SEAL_BYTES), &seal, sizeof(seal));
 }
 
@@ -76,7 +78,7 @@ size_t mh_hard_size(uintptr_t slot, size_t slot_size) {
     size_t most = slot_size - MH_SEAL_BYTES;
     uint64_t hash = hash_of(slot);
     memcpy(&seal, (const void *)(slot + most), sizeof(seal));
-    uint64_t rest = seal ^ hash;
+    uint64_t rest = mh_low_first64(seal) ^ hash;
     size_t slack = (size_t)(rest >> SLACK_SHIFT);
     if (rest << (64 - SLACK_SHIFT) != 0 || slack > most) {
         return SIZE_MAX;
@@ -93,9 +95,10 @@ bool mh_hard_is_filled(uintptr_t p, uintptr_t from, size_t n) {
     return is_all(from, n, filler_of(hash_of(p)));
 }
 
-// No seal of a live object at the same address is this.
+// As it stands in memory. No seal of a live object at the same address is this.
 static uint64_t free_seal_of(uintptr_t slot) {
-    return ~hash_of(slot) | UINT64_C(1) << 63; // its last byte is not zero
+    uint64_t seal = ~hash_of(slot) | UINT64_C(1) << 63;
+    return mh_low_first64(seal); // the last byte is not zero
 }
 
 static uint64_t *last_word(uintptr_t slot, size_t slot_size) {

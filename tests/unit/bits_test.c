@@ -28,6 +28,16 @@ START_TEST(low_bits_of_64_is_everything) {
 }
 END_TEST
 
+START_TEST(the_lowest_byte_stands_first_in_memory) {
+    uint64_t word = mh_low_first64(UINT64_C(0x0807060504030201));
+    const unsigned char *bytes = (const unsigned char *)&word;
+    for (int i = 0; i < 8; i++) {
+        ck_assert_uint_eq(bytes[i], i + 1);
+    }
+    ck_assert_uint_eq(mh_low_first64(word), UINT64_C(0x0807060504030201));
+}
+END_TEST
+
 START_TEST(only_single_bits_are_powers_of_two) {
     uint64_t power = UINT64_C(1) << _i;
     ck_assert(mh_is_pow2(power));
@@ -100,6 +110,7 @@ int main(void) {
     tcase_add_loop_test(words, the_highest_bit_is_found_over_any_others, 0, 64);
     tcase_add_loop_test(words, popcount_counts_the_low_bits, 0, 65);
     tcase_add_test(words, low_bits_of_64_is_everything);
+    tcase_add_test(words, the_lowest_byte_stands_first_in_memory);
     tcase_add_loop_test(words, only_single_bits_are_powers_of_two, 0, 64);
     tcase_add_test(words, zero_is_no_power_of_two);
     tcase_add_loop_test(
