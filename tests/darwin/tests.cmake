@@ -6,6 +6,7 @@ add_test(NAME backend.no_thread_locals COMMAND sh -c
     "test -s \"$1\" && ! grep -q tlv_bootstrap \"$1\"" sh $<TARGET_FILE:mheap>)
 set_tests_properties(backend.no_thread_locals PROPERTIES LABELS backend
     TIMEOUT 60)
+add_dependencies(tests_backend mheap)
 
 # Where a program has used up all keys the heap works without caches. A row of
 # the table of platforms has other options of the model.
@@ -27,6 +28,7 @@ if(MHEAP_EMULATOR AND TARGET mheap_malloc_shared)
     target_compile_options(drop_in_program PRIVATE -fno-builtin)
     set_target_properties(drop_in_program PROPERTIES RUNTIME_OUTPUT_DIRECTORY
         "${CMAKE_BINARY_DIR}/bin")
+    add_dependencies(tests_backend drop_in_program mheap_malloc_shared)
     set(drop_in ${MHEAP_EMULATOR} --insert $<TARGET_FILE:mheap_malloc_shared>
         $<TARGET_FILE:drop_in_program>)
     add_test(NAME backend.drop_in_serves COMMAND ${drop_in} serves)

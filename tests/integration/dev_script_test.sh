@@ -370,6 +370,9 @@ the_whole_test_ends_with_the_line_of_ctest() {
         expect "$out" "*phase $name: ok*"
     done
     expect "$(calls)" "*ctest --preset dev --no-tests=error*"
+    expect "$(calls)" "*platforms.py --targets --part ci*"
+    expect "$(calls)" "*platforms.py --part ci
+*"
 }
 
 a_failed_phase_fails_the_test_but_hides_no_other() {

@@ -89,17 +89,17 @@ class Fuzz(unittest.TestCase):
 
 class Rows(unittest.TestCase):
     def test_a_missing_emulator_is_a_skip_that_says_so(self):
-        row = platforms.Row("odd", "linux-arm64", ("qemu-none",))
+        row = platforms.Row("odd", emulator=("qemu-none",))
         result = platforms.run_row(row, ["backend"])
         self.assertEqual(result.how, "skipped: no qemu-none")
         self.assertTrue(result.failed())
 
     def test_only_a_row_that_must_run_fails_when_skipped(self):
-        row = platforms.Row("odd", "linux-arm64", ("qemu-none",), must=False)
+        row = platforms.Row("odd", emulator=("qemu-none",), must=False)
         self.assertFalse(platforms.run_row(row, ["backend"]).failed())
 
-    def test_without_a_test_library_the_word_that_builds_it_is_told(self):
-        row = platforms.Row("odd", "linux-none")
+    def test_what_was_not_made_ready_is_a_skip_that_says_how_to(self):
+        row = platforms.Row("odd", "linux-none", ("qemu-none",))
         result = platforms.run_row(row, ["backend"])
         self.assertIn("./dev cross linux-none", result.how)
 
@@ -127,7 +127,7 @@ class Rows(unittest.TestCase):
                                   return_value=(7, [])):
             result = platforms.run_row(row, platforms.SUITES)
         self.assertEqual(result.checks, {"backend": 7})
-        self.assertIn(" 7  ", platforms.table([result], platforms.SUITES)[1])
+        self.assertIn(" 7  ", platforms.table([result])[1])
 
     def test_a_row_is_told_when_it_is_done_and_its_failures_with_it(self):
         result = platforms.Result(platforms.Row("odd"), "ran", {"backend": 7},
@@ -144,17 +144,30 @@ class Rows(unittest.TestCase):
             platforms.run_row(row, suites)
         return logged.call_args_list[1][0][0]
 
-    def test_only_the_programs_of_the_suites_asked_for_are_built(self):
-        row = platforms.Row("odd", suites=("backend", "unit", "fuzz"))
-        command = self.built(row, ["backend", "fuzz", "program"])
-        self.assertEqual(command[-3:],
-                         ["--target", "tests_backend", "tests_fuzz"])
-        self.assertNotIn("--target", self.built(row, platforms.SUITES))
+    def goals(self, row, suites):
+        command = self.built(row, suites)
+        at = command.index("--target") if "--target" in command else None
+        return command[at + 1:] if at else "all"
 
-    def test_a_row_with_more_than_tests_is_built_whole(self):
-        for more in ({"tools": True}, {"drop_in": True}, {"suites": ()}):
-            row = platforms.Row("odd", **more)
-            self.assertNotIn("--target", self.built(row, ["backend"]))
+    def test_only_what_the_suites_asked_for_need_is_built(self):
+        row = platforms.Row("odd", suites=platforms.USUAL, program="odd.py")
+        for suites, goals in (
+                (["backend"], ["tests_backend"]),
+                (["backend", "fuzz"], ["tests_backend", "tests_fuzz"]),
+                (["backend", "stress"], ["tests_backend"]),
+                (["program"], ["mheap"])):
+            self.assertEqual(self.goals(row, suites), goals)
+
+    def test_heapctl_is_built_where_a_program_is_looked_at_with_it(self):
+        row = platforms.Row("odd", tools=True, program="odd.py")
+        self.assertEqual(self.goals(row, ["program"]), ["mheap", "heapctl"])
+        self.assertEqual(self.goals(row, ["unit"]), ["tests_unit"])
+
+    def test_a_row_that_runs_all_or_nothing_is_built_whole(self):
+        row = platforms.Row("odd", suites=("backend", "unit"), tools=True)
+        self.assertEqual(self.goals(row, platforms.SUITES), "all")
+        row = platforms.Row("odd", suites=(), tools=True, drop_in=True)
+        self.assertEqual(self.goals(row, ["backend"]), "all")
 
     def test_what_is_not_linked_needs_no_test_library_and_is_compiled(self):
         row = platforms.Row("odd", "linux-none", suites=(), linked=False)
@@ -179,15 +192,83 @@ class Rows(unittest.TestCase):
                          sorted(row.name for row in platforms.ROWS))
 
 
+class Ci(unittest.TestCase):
+    """What `./dev test` runs: --part ci."""
+
+    def rows(self):
+        return platforms.chosen([], "ci")
+
+    def main(self, rows, *words):
+        told = []
+        with mock.patch.object(platforms, "ROWS", rows), \
+                mock.patch.object(sys, "argv", ["platforms.py", *words]), \
+                mock.patch("builtins.print",
+                           lambda *text, **_: told.append(" ".join(text))):
+            return platforms.main(), "\n".join(told)
+
+    def test_each_kind_of_system_has_its_row(self):
+        self.assertEqual(
+            {row.name for row in self.rows()},
+            {"linux/386", "linux/arm64", "linux/ppc64", "windows/amd64",
+             "darwin/amd64", "darwin/arm64", "aix/ppc64", "aix/ppc"})
+
+    def test_only_those_whose_compiler_may_be_out_of_reach_need_not_run(self):
+        self.assertEqual({row.name for row in self.rows() if not row.must},
+                         {"darwin/amd64", "darwin/arm64"})
+
+    def test_of_a_row_the_suites_are_run_that_it_names(self):
+        row = platforms.Row("odd", suites=("backend", "unit"),
+                            ci=("backend",))
+        self.assertEqual(platforms.asked_for(row, "ci", None), ["backend"])
+        self.assertEqual(platforms.asked_for(row, "ci", ["unit"]), [])
+        self.assertEqual(platforms.asked_for(row, "all", ["unit"]), ["unit"])
+
+    def test_what_a_row_names_it_has(self):
+        for row in self.rows():
+            self.assertEqual(
+                platforms.suites_of(row, platforms.asked_for(row, "ci", None)),
+                [s for s in platforms.SUITES if s in row.ci])
+
+    def test_a_row_that_must_run_and_does_not_fails_the_whole(self):
+        rows = (platforms.Row("odd", emulator=("qemu-none",), ci=("unit",)),
+                platforms.Row("even", ci=None))
+        status, told = self.main(rows, "--part", "ci")
+        self.assertEqual(status, 1)
+        self.assertIn("odd: FAILED: must run, skipped: no qemu-none", told)
+        self.assertNotIn("even", told)
+
+    def test_a_row_that_may_be_skipped_says_why_and_fails_nothing(self):
+        rows = (platforms.Row("odd", "linux-none", ci=(), must=False),)
+        status, told = self.main(rows, "--part", "ci")
+        self.assertEqual(status, 0)
+        self.assertIn("odd: skipped: its compiler or Check is not", told)
+
+    def test_a_failure_of_a_row_fails_the_whole_and_is_named(self):
+        rows = (platforms.Row("odd", ci=("backend",)),)
+        with mock.patch.object(platforms, "build"), \
+                mock.patch.object(platforms, "run_suite", return_value=(
+                    7, ["backend.os_contract: a_hint_is_honoured"])):
+            status, told = self.main(rows, "--part", "ci")
+        self.assertEqual(status, 1)
+        self.assertIn("odd: FAILED backend.os_contract: a_hint_is_honoured",
+                      told)
+
+    def test_a_row_that_ci_has_not_is_not_asked_for_by_name(self):
+        with self.assertRaises(SystemExit):
+            self.main((platforms.Row("even"),), "--part", "ci", "even")
+
+
 class Table(unittest.TestCase):
     def test_a_line_says_how_it_was_proved_and_how_many_passed(self):
         result = platforms.Result(platforms.Row("a/b", note="big"), "ran",
                                   {"backend": 29}, ["x: y"], 7)
-        head, line = platforms.table([result], ["backend", "unit"])
+        other = platforms.Result(platforms.Row("c"), "ran", {"unit": 3})
+        head, line, last = platforms.table([result, other])
         self.assertEqual(head.split(),
                          ["platform", "how", "backend", "unit", "failed", "s"])
         self.assertEqual(line.split(),
                          ["a/b", "ran", "29", "-", "1", "7", "big"])
+        self.assertEqual(last.split(), ["c", "ran", "-", "3", "0", "0"])
 
 
 if __name__ == "__main__":
