@@ -25,6 +25,11 @@ enum { JUNK_PAGES_MAX = 1024 };
 
 enum { JUNK_BYTE = 0x5a };
 
+// So much at a time is written over to make it zero, what is more goes back to
+// the host: on a virtual machine a page fault costs a hundred times a page's
+// zeroes, and to give up part of a huge page is worse.
+enum { ZEROED_BYTES_MAX = 4 << 20 };
+
 static const struct mh_os_err fine = {0};
 
 static void protect(void *base, size_t size, bool access) {
@@ -41,9 +46,22 @@ static struct mh_os_err map_piece(void *base, size_t size) {
     return fine;
 }
 
-// clear_junk makes pages that carry the pattern of a system that promises
-// zeroes zero again.
-static void clear_junk(void *base, size_t size) {
+static void make_zero(void *base, size_t size) {
+    if (size <= ZEROED_BYTES_MAX) {
+        memset(base, 0, size);
+    } else {
+        mh_host_discard(base, size);
+    }
+}
+
+static void make_junk(void *base, size_t size) {
+    memset(base, JUNK_BYTE, size);
+}
+
+// each_junk_run calls what is to be done with runs of pages that carry, or have
+// to, the pattern of a system that promises zeroes.
+static void each_junk_run(void *base, size_t size,
+                          void (*what)(void *, size_t)) {
     size_t page_size = mh_sim_traits_now()->page_size;
     uintptr_t limit = (uintptr_t)base + size;
     uintptr_t junk = 0; // start of a run of such pages, or 0
@@ -54,12 +72,12 @@ static void clear_junk(void *base, size_t size) {
         if (is_junk && junk == 0) {
             junk = at;
         } else if (!is_junk && junk != 0) {
-            mh_host_discard((void *)junk, at - junk);
+            what((void *)junk, at - junk);
             junk = 0;
         }
     }
     if (junk != 0) {
-        mh_host_discard((void *)junk, limit - junk);
+        what((void *)junk, limit - junk);
     }
 }
 
@@ -70,18 +88,21 @@ static struct mh_os_err used_piece(void *base, size_t size) {
         return mh_sim_refuse(MH_OP_used, traits->out_of_commit);
     }
     protect(base, size, true);
-    clear_junk(base, size);
+    each_junk_run(base, size, make_zero);
     mh_sim_set(base, size, MH_READY, 0);
     return fine;
 }
 
 // forfeit decides what a run of pages holds from now on. Where zeroes are
-// promised the pattern lies there only while the pages are Prepared.
+// promised the pattern lies there only while the pages are Prepared; where
+// those trap, only spoil lets anybody see it.
 static void forfeit(void *base, size_t size) {
     enum { ZERO, OLD, JUNK, NFATES };
 
     if (mh_sim_traits_now()->comeback == MH_SIM_ZEROES) {
-        memset(base, JUNK_BYTE, size);
+        if (!mh_sim_traits_now()->prepared_traps) {
+            make_junk(base, size);
+        }
         mh_sim_set(base, size, MH_PREPARED, MH_SIM_JUNK);
         return;
     }
@@ -140,6 +161,7 @@ static void spoil(enum mh_sys_op op, void *base, size_t size) {
         }
     } else if (op == MH_OP_used && mh_sim_room_for_commit(part)) {
         protect(base, part, true);
+        each_junk_run(base, part, make_junk);
     }
 }
 

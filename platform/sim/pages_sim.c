@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "core/base/bits.h"
 #include "core/base/fmt.h"
 #include "platform/sim/sim_host.h"
 #include "platform/sim/sim_state.h"
@@ -17,6 +18,9 @@ enum {
 };
 
 static unsigned char *root[ROOT_LEAVES];
+// Which leaves there are, a bit each: a fresh process that starts over would
+// look for them in two megabytes of root, and take a page fault for each page.
+static uint64_t leaves[ROOT_LEAVES / 64];
 static uint64_t bytes[MH_NSTATES];
 
 void mh_sim_broken(const char *move, uintptr_t address, const char *what) {
@@ -46,6 +50,7 @@ static unsigned char *leaf_at(uintptr_t page) {
             mh_sim_broken("page table", page, "the host is out of memory");
         }
         root[index] = leaf;
+        leaves[index / 64] |= UINT64_C(1) << index % 64;
     }
     return root[index];
 }
@@ -118,9 +123,9 @@ static void free_leaf(size_t index) {
 }
 
 void mh_sim_free_all(void) {
-    for (size_t i = 0; i < ROOT_LEAVES; i++) {
-        if (root[i] != NULL) {
-            free_leaf(i);
+    for (size_t i = 0; i < ROOT_LEAVES / 64; i++) {
+        for (uint64_t left = leaves[i]; left != 0; left &= left - 1) {
+            free_leaf(i * 64 + mh_ctz64(left));
         }
     }
     memset(bytes, 0, sizeof(bytes));

@@ -95,39 +95,6 @@ START_TEST(prepared_memory_traps_on_windows_and_nowhere_else) {
 }
 END_TEST
 
-START_TEST(linux_shows_a_pattern_in_memory_that_was_given_up) {
-    become(MH_SIM_LINUX);
-    unsigned char *p = make_ready(page);
-    memset(p, 1, page);
-    must(mh_os_unused(p, page));
-    ck_assert(mh_is_filled(p, page, 0x5a));
-    must(mh_os_used(p, page));
-    ck_assert(mh_is_filled(p, page, 0));
-}
-END_TEST
-
-// Whoever takes memory of these systems for zeroed, or for unchanged, is wrong
-// sooner or later.
-START_TEST(darwin_and_aix_bring_back_zeroes_old_bytes_and_junk) {
-    enum { ROUNDS = 60 };
-    int zeroes = 0, old = 0, junk = 0;
-
-    become((enum mh_sim_os)_i);
-    unsigned char *p = make_ready(page);
-    for (int i = 0; i < ROUNDS; i++) {
-        memset(p, 0xc3, page);
-        must(mh_os_unused(p, page));
-        must(mh_os_used(p, page));
-        zeroes += mh_is_filled(p, page, 0);
-        old += mh_is_filled(p, page, 0xc3);
-        junk += p[0] != 0 && p[0] != 0xc3;
-    }
-    ck_assert_int_gt(zeroes, 0);
-    ck_assert_int_gt(old, 0);
-    ck_assert_int_gt(junk, 0);
-}
-END_TEST
-
 START_TEST(faulted_pages_stay_behind_on_aix_only) {
     become((enum mh_sim_os)_i);
     unsigned char *p = make_ready(page);
@@ -470,6 +437,21 @@ START_TEST(becoming_another_starts_over) {
 }
 END_TEST
 
+// Places a gigabyte apart have leaves of their own in the page table.
+START_TEST(becoming_another_forgets_memory_wherever_it_lay) {
+    enum { PLACES = 3 };
+    void *places[PLACES];
+
+    for (uintptr_t i = 0; i < PLACES; i++) {
+        must(mh_os_reserve((void *)((i + 1) << 30), granule, &places[i]));
+    }
+    mh_sim_become(MH_SIM_LINUX);
+    for (size_t i = 0; i < PLACES; i++) {
+        ck_assert_int_eq(mh_sim_state_of(places[i]), MH_NONE);
+    }
+}
+END_TEST
+
 START_TEST(the_clock_stops_where_it_is_put) {
     uint64_t before = mh_os_now_ns();
     mh_sim_set_clock(12345);
@@ -502,13 +484,6 @@ static void add_personalities(Suite *suite) {
     tcase_add_loop_test(tests,
                         prepared_memory_traps_on_windows_and_nowhere_else, 0,
                         MH_SIM_NOS);
-    tcase_add_test(tests, linux_shows_a_pattern_in_memory_that_was_given_up);
-    tcase_add_loop_test(tests,
-                        darwin_and_aix_bring_back_zeroes_old_bytes_and_junk,
-                        MH_SIM_DARWIN, MH_SIM_DARWIN + 1);
-    tcase_add_loop_test(tests,
-                        darwin_and_aix_bring_back_zeroes_old_bytes_and_junk,
-                        MH_SIM_AIX, MH_SIM_AIX + 1);
     tcase_add_loop_test(tests, faulted_pages_stay_behind_on_aix_only, 0,
                         MH_SIM_NOS);
     tcase_add_test(tests, windows_frees_one_whole_reservation_or_nothing);
@@ -557,6 +532,7 @@ int main(void) {
     tcase_add_checked_fixture(rest, be_linux, NULL);
     tcase_add_test(rest, hints_can_be_refused);
     tcase_add_test(rest, becoming_another_starts_over);
+    tcase_add_test(rest, becoming_another_forgets_memory_wherever_it_lay);
     tcase_add_test(rest, the_clock_stops_where_it_is_put);
     tcase_add_test(rest, randomness_repeats_with_the_seed);
     suite_add_tcase(suite, rest);
