@@ -1,4 +1,5 @@
-// heap_fault_test.c - the heap when calls to the system fail, one by one.
+// heap_fault_test.c - the heap when calls to the system fail, one by one, on
+// the simulated system of MHEAP_SIM.
 //
 // Each scenario runs in a child with a fresh simulated system, once with its
 // first call failing, once with its second, and so on until none is left; then
@@ -323,10 +324,10 @@ static void make_plan(enum plan plan, uint64_t n) {
     }
 }
 
-static void be_a_child(unsigned os, const struct scenario *scenario,
+static void be_a_child(enum mh_sim_os os, const struct scenario *scenario,
                        enum plan plan, uint64_t n) {
     alarm(CHILD_SECONDS);
-    mh_sim_become((enum mh_sim_os)os);
+    mh_sim_become(os);
     make_plan(plan, n);
     errno = KEPT_ERRNO;
     scenario->run();
@@ -339,8 +340,8 @@ static void be_a_child(unsigned os, const struct scenario *scenario,
 }
 
 // One run; false when nothing failed in it.
-static bool run(unsigned os, const struct scenario *scenario, enum plan plan,
-                uint64_t n) {
+static bool run(const struct scenario *scenario, enum plan plan, uint64_t n) {
+    enum mh_sim_os os = mh_sim_os_now();
     int status = -1;
     pid_t child = fork();
     ck_assert_int_ge(child, 0);
@@ -351,48 +352,47 @@ static bool run(unsigned os, const struct scenario *scenario, enum plan plan,
     ck_assert_msg(WIFEXITED(status) && (WEXITSTATUS(status) == 0 ||
                                         WEXITSTATUS(status) == NOTHING_FAILED),
                   "%s, system %u, plan %d, n = %llu: ended with 0x%x",
-                  scenario->name, os, (int)plan, (unsigned long long)n, status);
+                  scenario->name, (unsigned)os, (int)plan,
+                  (unsigned long long)n, status);
     return WEXITSTATUS(status) == 0;
 }
 
-// The number of a test is the system's and the scenario's.
-static void run_until_nothing_fails(unsigned number, enum plan plan) {
-    unsigned os = number % MH_SIM_NOS;
-    const struct scenario *scenario = &scenarios[number / MH_SIM_NOS];
+// The number of a test is the scenario's.
+static void run_until_nothing_fails(int number, enum plan plan) {
     uint64_t n = 1;
-    while (run(os, scenario, plan, n)) {
+    while (run(&scenarios[number], plan, n)) {
         n += 1 + n / 12; // each of the first, then samples of the many
     }
     ck_assert_uint_gt(n, 4); // the scenario makes calls
 }
 
 START_TEST(one_call_fails) {
-    run_until_nothing_fails((unsigned)_i, NTH);
+    run_until_nothing_fails(_i, NTH);
 }
 END_TEST
 
 START_TEST(all_calls_from_one_on_fail) {
-    run_until_nothing_fails((unsigned)_i, FROM_NTH);
+    run_until_nothing_fails(_i, FROM_NTH);
 }
 END_TEST
 
 START_TEST(all_calls_of_a_kind_fail) {
     for (unsigned kind = 0; kind < MH_SIM_NCALLS; kind++) {
-        run((unsigned)_i % MH_SIM_NOS, &scenarios[_i / MH_SIM_NOS], KIND, kind);
+        run(&scenarios[_i], KIND, kind);
     }
 }
 END_TEST
 
 START_TEST(many_calls_fail) {
     for (unsigned n = 1; n <= 16; n += 3) {
-        run((unsigned)_i % MH_SIM_NOS, &scenarios[_i / MH_SIM_NOS], RATE, n);
+        run(&scenarios[_i], RATE, n);
     }
 }
 END_TEST
 
 START_TEST(there_is_little_memory) {
     for (unsigned n = 1; n <= 256; n *= 4) {
-        run((unsigned)_i % MH_SIM_NOS, &scenarios[_i / MH_SIM_NOS], LIMIT, n);
+        run(&scenarios[_i], LIMIT, n);
     }
 }
 END_TEST
@@ -400,17 +400,16 @@ END_TEST
 // With the four numbers of a failure it runs that one, for a debugger.
 int main(int argc, char **argv) {
     if (argc == 5) {
-        be_a_child((unsigned)atoi(argv[1]), &scenarios[atoi(argv[2])],
+        be_a_child((enum mh_sim_os)atoi(argv[1]), &scenarios[atoi(argv[2])],
                    (enum plan)atoi(argv[3]), (uint64_t)atoi(argv[4]));
     }
     Suite *suite = suite_create("heap_fault");
     TCase *tcase = tcase_create("faults");
-    int n = NSCENARIOS * MH_SIM_NOS;
-    tcase_add_loop_test(tcase, one_call_fails, 0, n);
-    tcase_add_loop_test(tcase, all_calls_from_one_on_fail, 0, n);
-    tcase_add_loop_test(tcase, all_calls_of_a_kind_fail, 0, n);
-    tcase_add_loop_test(tcase, many_calls_fail, 0, n);
-    tcase_add_loop_test(tcase, there_is_little_memory, 0, n);
+    tcase_add_loop_test(tcase, one_call_fails, 0, NSCENARIOS);
+    tcase_add_loop_test(tcase, all_calls_from_one_on_fail, 0, NSCENARIOS);
+    tcase_add_loop_test(tcase, all_calls_of_a_kind_fail, 0, NSCENARIOS);
+    tcase_add_loop_test(tcase, many_calls_fail, 0, NSCENARIOS);
+    tcase_add_loop_test(tcase, there_is_little_memory, 0, NSCENARIOS);
     suite_add_tcase(suite, tcase);
     return mh_test_main(suite);
 }
