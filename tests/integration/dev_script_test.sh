@@ -375,6 +375,19 @@ the_whole_test_ends_with_the_line_of_ctest() {
 *"
 }
 
+sanitizers_build_the_tests_they_run_and_no_more() {
+    built_machine
+    dev_fed test
+    expect "$(calls)" "*cmake --build build/asan * --target tests_unit \
+tests_fault tests_backend tests_stress
+*"
+    expect "$(calls)" "*cmake --build build/tsan * --target tests_unit \
+tests_stress
+*"
+    expect "$(calls)" "*cmake --build build/dev * --target all
+*"
+}
+
 a_failed_phase_fails_the_test_but_hides_no_other() {
     built_machine
     touch "$state/lint_fails"
