@@ -53,6 +53,13 @@ Test timeout computed to be: 300
 """
 
 
+def section(title):
+    """That part of the page on platforms."""
+    page = (SOURCE / "docs" / "platforms.md").read_text()
+    part = page[page.index(f"\n## {title}\n"):]
+    return part[:part.index("\n## ", 1)]
+
+
 class ReadLog(unittest.TestCase):
     def test_passed_checks_are_added_and_each_failure_is_named(self):
         passed, failures = platforms.read_log(LOG)
@@ -184,9 +191,7 @@ class Rows(unittest.TestCase):
                 self.assertTrue(platforms.toolchain(row.target).exists())
 
     def test_the_page_on_platforms_has_every_row(self):
-        page = (SOURCE / "docs" / "platforms.md").read_text()
-        part = page[page.index("\n## The rows"):]
-        part = part[:part.index("\n## ", 1)]
+        part = section("The rows")
         told = re.findall(r"^\| (\S+/\S+|wasm32) \|", part, re.MULTILINE)
         self.assertEqual(sorted(told),
                          sorted(row.name for row in platforms.ROWS))
@@ -215,6 +220,12 @@ class Ci(unittest.TestCase):
     def test_only_those_whose_compiler_may_be_out_of_reach_need_not_run(self):
         self.assertEqual({row.name for row in self.rows() if not row.must},
                          {"darwin/amd64", "darwin/arm64"})
+
+    def test_the_page_on_platforms_says_which(self):
+        told = re.findall(r"^\| (\S+/.*?) \|", section("What CI runs"),
+                          re.MULTILINE)
+        self.assertEqual(sorted(", ".join(told).split(", ")),
+                         sorted(row.name for row in self.rows()))
 
     def test_of_a_row_the_suites_are_run_that_it_names(self):
         row = platforms.Row("odd", suites=("backend", "unit"),
