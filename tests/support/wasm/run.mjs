@@ -72,7 +72,7 @@ let status;
 try {
     instance = new WebAssembly.Instance(
         new WebAssembly.Module(fs.readFileSync(file)),
-        { ...wasi.getImportObject(), mheap_test: own });
+        { wasi_snapshot_preview1: wasi.wasiImport, mheap_test: own });
     status = wasi.start(instance);
 } catch (error) {
     status = statusOf(error);
