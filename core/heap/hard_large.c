@@ -7,6 +7,7 @@
 #include "core/base/atomic.h"
 #include "core/base/bits.h"
 #include "core/heap/bad_free.h"
+#include "core/heap/guard.h"
 #include "core/heap/hard.h"
 #include "core/heap/heap.h"
 #include "core/heap/large.h"
@@ -30,53 +31,9 @@ static size_t bytes_of(size_t npages) {
     return npages << MH_PAGE_SHIFT;
 }
 
-// Guards are whole system pages.
-static size_t unit_pages(void) {
-    size_t page = mh_sys_facts()->page_size;
-    return page > MH_PAGE_SIZE ? page >> MH_PAGE_SHIFT : 1;
-}
-
 static size_t pages_for(size_t size) {
     size_t npages = (size >> MH_PAGE_SHIFT) + (size % MH_PAGE_SIZE != 0);
-    return mh_align_up(npages == 0 ? 1 : npages, unit_pages());
-}
-
-// Makes a guard of pages that are Ready. When the system refuses they stay so,
-// and nobody uses them.
-static struct mh_span *make_guard(struct mheap *heap, uintptr_t base,
-                                  size_t npages) {
-    struct mh_span *span = mh_arena_new_span(base, npages);
-    struct mh_split was = {.ready = bytes_of(npages)};
-    MH_STORE_RELAXED(&span->nslots, 1);
-    MH_STORE_RELAXED(&span->heap, heap->id);
-    span->guard = MH_GUARD_READY;
-    MH_ADD_RELAXED(&heap->counts.spans_made, 1);
-    mh_span_publish(span, MH_SPAN_MANUAL, MH_OWNER_MANUAL);
-    if (mh_sys_fault((void *)base, bytes_of(npages), was, MH_FOR_HEAP) ==
-        MH_OK) {
-        span->guard = MH_GUARD_RESERVED;
-    }
-    return span;
-}
-
-// Gives the pages of a guard back to the page allocator. False when the system
-// does not let them; it is a guard still, then.
-static bool end_guard_locked(struct mheap *heap, struct mh_span *span) {
-    uintptr_t base = (uintptr_t)span->base;
-    size_t npages = span->npages;
-    bool reserved = span->guard == MH_GUARD_RESERVED;
-    if (reserved &&
-        mh_sys_map((void *)base, bytes_of(npages), MH_FOR_HEAP) != MH_OK) {
-        return false;
-    }
-    mh_span_retire(span);
-    mh_arena_drop_span(span);
-    MH_ADD_RELAXED(&heap->counts.spans_freed, 1);
-    mh_palloc_free(&heap->pages, base, npages);
-    if (reserved) {
-        mh_palloc_mark_released(&heap->pages, base, npages);
-    }
-    return true;
+    return mh_align_up(npages == 0 ? 1 : npages, mh_guard_unit());
 }
 
 static void fill(uintptr_t p, size_t size, size_t npages) {
@@ -92,7 +49,7 @@ static bool is_filled(const struct mh_span *span) {
 // Room for an object with a guard on either side. Its address, or 0.
 static uintptr_t alloc_guarded(struct mheap *heap, size_t npages,
                                size_t align_pages, bool *zero_out) {
-    size_t guard = unit_pages();
+    size_t guard = mh_guard_unit();
     uintptr_t first = mh_heap_alloc_pages(heap, align_pages + npages + guard,
                                           align_pages, zero_out);
     if (first == 0) {
@@ -102,8 +59,8 @@ static uintptr_t alloc_guarded(struct mheap *heap, size_t npages,
     if (align_pages != guard) {
         mh_heap_free_pages(heap, first, align_pages - guard);
     }
-    make_guard(heap, base - bytes_of(guard), guard);
-    make_guard(heap, base + bytes_of(npages), guard);
+    (void)mh_guard_close(mh_guard_put(heap, base - bytes_of(guard), guard));
+    (void)mh_guard_close(mh_guard_put(heap, base + bytes_of(npages), guard));
     mh_heap_count_large(heap, npages);
     return base;
 }
@@ -122,7 +79,7 @@ void *mh_hard_large_alloc(struct mheap *heap, size_t size, size_t align) {
     size_t npages = size > PTRDIFF_MAX ? UINT32_MAX : pages_for(size);
     size_t align_pages = align >> MH_PAGE_SHIFT;
     uintptr_t base = 0;
-    align_pages = align_pages < unit_pages() ? unit_pages() : align_pages;
+    align_pages = align_pages < mh_guard_unit() ? mh_guard_unit() : align_pages;
     if (npages >= UINT32_MAX) {
         return NULL;
     }
@@ -153,12 +110,12 @@ void *mh_hard_large_alloc(struct mheap *heap, size_t size, size_t align) {
 static void let_go_locked(struct mheap *heap, struct mh_span *middle) {
     uintptr_t base = (uintptr_t)middle->base;
     uintptr_t end = base + bytes_of(middle->npages);
-    uintptr_t before = base - bytes_of(unit_pages());
+    uintptr_t before = base - bytes_of(mh_guard_unit());
     struct mh_span *front = mh_arena_span(mh_arena_of_known(before), before);
     struct mh_span *back = mh_arena_span(mh_arena_of_known(end), end);
-    (void)end_guard_locked(heap, front);
-    (void)end_guard_locked(heap, back);
-    (void)end_guard_locked(heap, middle);
+    (void)mh_guard_end_locked(heap, front);
+    (void)mh_guard_end_locked(heap, back);
+    (void)mh_guard_end_locked(heap, middle);
     MH_SUB_RELAXED(&large.guarded, 1);
 }
 
@@ -166,7 +123,8 @@ static void let_go_locked(struct mheap *heap, struct mh_span *middle) {
 // takes the lock.
 static void hold(struct mheap *heap, uintptr_t base, size_t npages) {
     mh_lock(&heap->lock);
-    struct mh_span *middle = make_guard(heap, base, npages);
+    struct mh_span *middle = mh_guard_put(heap, base, npages);
+    (void)mh_guard_close(middle);
     struct mh_span *out = large.held[large.next];
     large.held[large.next] = middle;
     large.next = (large.next + 1) % MH_HARD_HELD;
