@@ -21,16 +21,19 @@ CORE_ORDER = ["base", "sys", "meta", "page", "scav", "specials", "heap",
               "prof", "gc", "api", "override"]
 CORE_ALIAS = {"gc_none": "gc"}
 
-SEAMS = {"os.h", "os_thread.h", "os_tls.h", "os_info.h", "target.h"}
-# A seam includes core/base/attr.h. Two go further: os_thread.h reports failure
-# as mh_os_err, and whoever may include it may include os.h too; os_tls.h lets
-# the build name the header that reaches the thread's pointer inline.
-SEAM_INCLUDES_SEAM = {("platform/os_thread.h", "platform/os.h")}
+SEAMS = {"os.h", "os_thread.h", "os_tls.h", "os_info.h", "os_trap.h",
+         "target.h"}
+# A seam includes core/base/attr.h. Three go further: os_thread.h and os_trap.h
+# report failure as mh_os_err, and whoever may include them may include os.h
+# too; os_tls.h lets the build name the header that reaches the thread's pointer
+# inline.
+SEAM_INCLUDES_SEAM = {("platform/os_thread.h", "platform/os.h"),
+                      ("platform/os_trap.h", "platform/os.h")}
 COMPUTED_INCLUDES = {("platform/os_tls.h", "MH_OS_TLS_HEADER")}
 
 # Which seams a layer may include. The backends implement them all.
 SEAM_USERS = {
-    "core/sys": {"os.h", "os_thread.h", "os_info.h"},
+    "core/sys": {"os.h", "os_thread.h", "os_info.h", "os_trap.h"},
     "core/heap": {"os_tls.h"},
     "core/api": {"os_tls.h"},
     "inspect": {"target.h"},

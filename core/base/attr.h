@@ -85,6 +85,21 @@
 #    define MH_ARCH_NAME "other"
 #endif
 
+// Where a function's frame pointer points to, counted in words from there: the
+// frame pointer of its caller, and the address to return to. For the processors
+// on which compilers keep frames in this way.
+#if defined(__x86_64__) || defined(__i386__) || defined(__aarch64__)
+#    define MH_HAVE_FRAMES  1
+#    define MH_FRAME_CALLER 0
+#    define MH_FRAME_RETURN 1
+#elif defined(__riscv)
+#    define MH_HAVE_FRAMES  1
+#    define MH_FRAME_CALLER (-2)
+#    define MH_FRAME_RETURN (-1)
+#else
+#    define MH_HAVE_FRAMES 0
+#endif
+
 // Fields written by different threads are kept this far apart.
 #define MH_CACHE_LINE 64
 

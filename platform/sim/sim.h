@@ -112,6 +112,11 @@ enum mh_state mh_sim_state_of(const void *address);
 // mh_sim_set_clock stops mh_os_now_ns at a moment; 0 lets it run again.
 void mh_sim_set_clock(uint64_t now_ns);
 
+// mh_sim_trap tells who wants to know (mh_os_on_trap) that an access trapped;
+// mh_sim_refuse_traps lets nobody register for that.
+void mh_sim_trap(const void *address);
+void mh_sim_refuse_traps(bool refuse);
+
 // mh_sim_set_secure decides what mh_os_is_secure says.
 void mh_sim_set_secure(bool is_secure);
 

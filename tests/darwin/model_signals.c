@@ -21,7 +21,17 @@ struct d_sigaction {
     uint32_t mask;
     int flags;
 };
-enum { D_RESTART = 0x2, D_NODEFER = 0x10 };
+enum { D_RESTART = 0x2, D_NODEFER = 0x10, D_SI_USER = 0x10001 };
+
+// struct __siginfo of the same header.
+struct d_siginfo {
+    int number, error, code, process;
+    unsigned user;
+    int status;
+    void *address, *value;
+    long band;
+    unsigned long padding[7];
+};
 
 static struct d_sigaction actions[D_NSIG];
 
@@ -61,11 +71,15 @@ static uint32_t darwin_set(const sigset_t *set) {
 // there gives the one that Linux has for other things.
 static void on_signal(int host, siginfo_t *info, void *context) {
     int number = darwin_signal(host);
+    struct d_siginfo shown = {.number = number};
 
     if (host == SIGSEGV && memory_holds(info->si_addr)) {
         number = D_SIGBUS;
     }
-    actions[number].handler(number, info, context);
+    shown.number = number;
+    shown.address = info->si_addr;
+    shown.code = info->si_code <= 0 ? D_SI_USER : info->si_code;
+    actions[number].handler(number, &shown, context);
 }
 
 // Both of the signals for memory come here as one of the host's.

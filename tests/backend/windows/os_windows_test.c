@@ -12,6 +12,7 @@
 
 #include "platform/os.h"
 #include "platform/os_info.h"
+#include "platform/os_trap.h"
 #include "tests/support/expect.h"
 #include "tests/support/test_main.h"
 
@@ -119,6 +120,33 @@ START_TEST(calls_that_fail_keep_the_last_error) {
 }
 END_TEST
 
+static uintptr_t told;
+
+static void note(uintptr_t address) {
+    told = address;
+}
+
+// The support's own handler comes first until ours is registered.
+START_TEST(an_access_that_traps_is_told) {
+    ck_assert(mh_traps(region));
+    CHECK(mh_os_on_trap(note), true);
+    ck_assert(mh_traps(region + 4096));
+    ck_assert_uint_eq(told, (uintptr_t)region + 4096);
+}
+END_TEST
+
+START_TEST(a_thread_may_read_its_own_stack_and_no_more) {
+    volatile char here[64];
+    ULONG_PTR low = 0, high = 0;
+    GetCurrentThreadStackLimits(&low, &high);
+    ck_assert(mh_os_can_read((uintptr_t)here, sizeof(here)));
+    ck_assert(mh_os_can_read(high - 16, 16));
+    ck_assert(!mh_os_can_read(high - 8, 16));
+    ck_assert(!mh_os_can_read(low, 8)); // reserved, and not used yet
+    ck_assert(!mh_os_can_read((uintptr_t)region, 8));
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("os_windows");
     TCase *tests = tcase_create("calls");
@@ -126,6 +154,8 @@ int main(void) {
     tcase_add_test(tests, a_refusal_half_way_leaves_all_of_the_range_ready);
     tcase_add_test(tests, calls_that_work_keep_the_last_error);
     tcase_add_test(tests, calls_that_fail_keep_the_last_error);
+    tcase_add_test(tests, an_access_that_traps_is_told);
+    tcase_add_test(tests, a_thread_may_read_its_own_stack_and_no_more);
     suite_add_tcase(suite, tests);
     return mh_test_main(suite);
 }
