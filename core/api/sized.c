@@ -56,6 +56,9 @@ static bool size_matches(const void *p, size_t align, size_t size) {
     if (MH_LOAD_RELAXED(&any_left_large) && size <= object.bytes) {
         return true;
     }
+    if (object.span->guard == MH_GUARD_SAMPLED) {
+        return mh_hard_size_matches(object.bytes, size);
+    }
     if (object.span->size_class == 0) {
         return size_class == 0 &&
                mh_align_up(size + (size == 0), MH_PAGE_SIZE) == object.bytes;

@@ -13,6 +13,7 @@
 #include "core/heap/heap.h"
 #include "core/heap/large.h"
 #include "core/heap/remote.h"
+#include "core/heap/sample.h"
 #include "core/heap/scavenge.h"
 
 unsigned mh_side_class(size_t size, size_t align) {
@@ -23,6 +24,23 @@ unsigned mh_side_class(size_t size, size_t align) {
     return mh_size_class_aligned(size, least);
 }
 
+// A slot of a class, marked live; once in a while a sampled object instead.
+static inline void *take(struct mh_cache *cache, unsigned size_class,
+                         size_t size, size_t align) {
+    void *slot = mh_cache_alloc(cache, size_class);
+    if (MH_UNLIKELY(cache->sample_left < 0) && slot != NULL) {
+        void *sampled = mh_sample_alloc(cache, size, align);
+        if (sampled != NULL) {
+            mh_cache_push(cache, size_class, slot);
+            return sampled;
+        }
+    }
+    if (slot != NULL) {
+        mh_mark_live((uintptr_t)slot);
+    }
+    return slot;
+}
+
 // Takes a slot from a heap's side cache, for threads without a cache.
 static void *alloc_side(struct mheap *heap, size_t size, size_t align) {
     unsigned size_class = mh_side_class(size, align);
@@ -30,10 +48,7 @@ static void *alloc_side(struct mheap *heap, size_t size, size_t align) {
     mh_lock(&heap->side_lock);
     struct mh_cache *cache = mh_cache_side_locked(heap);
     if (cache != NULL) {
-        slot = mh_cache_alloc(cache, size_class);
-    }
-    if (slot != NULL) {
-        mh_mark_live((uintptr_t)slot);
+        slot = take(cache, size_class, size, align);
     }
     mh_unlock(&heap->side_lock);
     return slot;
@@ -46,11 +61,7 @@ static void *alloc_small(struct mheap *heap, unsigned size_class, size_t size,
     if (MH_UNLIKELY(cache == NULL)) {
         return alloc_side(heap, size, align);
     }
-    void *slot = mh_cache_alloc(cache, size_class);
-    if (slot != NULL) {
-        mh_mark_live((uintptr_t)slot);
-    }
-    return slot;
+    return take(cache, size_class, size, align);
 }
 
 static void *try_alloc(struct mheap *heap, size_t size, size_t align,
@@ -107,9 +118,8 @@ static void *alloc_own(size_t size) {
     if (size > MH_SMALL_MAX || cache->state != MH_CACHE_IN_USE || mh_hard_on) {
         return NULL;
     }
-    void *slot = mh_cache_alloc(cache, mh_size_class(size));
+    void *slot = take(cache, mh_size_class(size), size, 1);
     if (slot != NULL) {
-        mh_mark_live((uintptr_t)slot);
         mh_heap_poke_taking();
     }
     return slot;

@@ -26,7 +26,8 @@ int mh_span_rule_shape(const struct mh_span_shape *shape) {
     }
     uint64_t bytes = shape->npages * shape->page_bytes;
     if (shape->size_class == 0) {
-        if (shape->large_size > bytes) {
+        if (shape->large_start >= shape->page_bytes ||
+            shape->large_size > bytes - shape->large_start) {
             return 2;
         }
         return shape->slot_size == 0 && shape->nslots == 1 ? 0 : 3;
@@ -39,7 +40,8 @@ int mh_span_rule_shape(const struct mh_span_shape *shape) {
         shape->slot_size != shape->class_size ||
         shape->nslots != shape->class_nslots ||
         shape->nslots > shape->max_slots ||
-        shape->slot_size % shape->granule != 0 || shape->large_size != 0) {
+        shape->slot_size % shape->granule != 0 || shape->large_size != 0 ||
+        shape->large_start != 0) {
         return 3;
     }
     return 0;

@@ -284,6 +284,7 @@ static void clear_span(struct mh_span *span) {
     MH_STORE_RELAXED(&span->nslots, 0);
     MH_STORE_RELAXED(&span->heap, 0);
     MH_STORE_RELAXED(&span->size_class, 0);
+    MH_STORE_RELAXED(&span->start, 0);
     span->guard = MH_GUARD_NONE;
     MH_STORE_RELAXED(&span->list, MH_LIST_NONE);
     MH_STORE_RELAXED(&span->large_size, 0);

@@ -11,6 +11,7 @@
 #include "core/heap/heap.h"
 #include "core/heap/late_reports.h"
 #include "core/heap/options.h"
+#include "core/heap/sample.h"
 #include "core/heap/size_class.h"
 #include "core/scav/scavenger.h"
 
@@ -104,11 +105,32 @@ static void describe_span(struct mh_bad_free *what,
     }
 }
 
+static void describe_sampled(struct mh_bad_free *what) {
+    uintptr_t address = (uintptr_t)what->address;
+    struct mh_sample_about about = mh_sample_about(address);
+    what->kind = MH_BAD_FREE_PAGE;
+    if (about.object != 0) {
+        what->object = (void *)about.object;
+        what->slot_size = about.size;
+    }
+    if (address % 16 != 0) {
+        what->kind = MH_BAD_MISALIGNED;
+    } else if (address == about.object) {
+        what->kind = MH_BAD_DOUBLE;
+    } else if (about.object != 0 && !about.is_guard) {
+        what->kind = MH_BAD_INTERIOR;
+    }
+}
+
 static void describe(struct mh_bad_free *what) {
     uintptr_t address = (uintptr_t)what->address;
     uintptr_t aligned = mh_align_down(address, 16);
     if (mh_hard_zero_owns(address)) {
         what->kind = aligned == address ? MH_BAD_DOUBLE : MH_BAD_MISALIGNED;
+        return;
+    }
+    if (mh_sample_owns(address)) {
+        describe_sampled(what);
         return;
     }
     if (mh_arena_of(aligned) == NULL) {
@@ -156,6 +178,9 @@ static void say(const struct mh_bad_free *what, bool fatal) {
     }
     mh_text_str(&text, "\n");
     mh_sys_say(buffer, text.len);
+    if (mh_sample_owns((uintptr_t)what->address)) {
+        mh_sample_say((uintptr_t)what->address);
+    }
 }
 
 static void act(const struct mh_bad_free *what, bool locks_held) {

@@ -278,6 +278,7 @@ static uint32_t refill(struct mh_cache *cache, unsigned size_class,
     MH_STORE_RELAXED(&bin->top, bottom + n);
     struct mh_bin_count *count = &cache->counts[size_class];
     MH_STORE_RELAXED(&count->taken, count->taken + n);
+    cache->sample_left -= (int64_t)(n * mh_classes[size_class].size);
     return n;
 }
 

@@ -89,6 +89,9 @@ struct mh_cache {
     uint32_t busy;          // (o) 1 between entering and leaving
     uint32_t drained_calls; // (o) calls when the told stack was last taken
     uint32_t first_spans;   // (o) made since a thread had it, up to a few
+    int64_t sample_left;    // (o) bytes to take until one is sampled; < 0: now
+    uint64_t sample_mean;   // (o) what that was drawn for, see sample.h
+    uint64_t sample_seed;   // (o) 0: not begun
 
     struct mheap *heap;           // (c) while not free
     struct mh_cache *next_thread; // (o) this thread's caches of other heaps

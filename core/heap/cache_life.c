@@ -8,6 +8,7 @@
 #include "core/heap/heap.h"
 #include "core/heap/options.h"
 #include "core/heap/records.h"
+#include "core/heap/sample.h"
 #include "core/heap/scavenge.h"
 #include "core/sys/thread.h"
 
@@ -109,6 +110,7 @@ static struct mh_cache *open_cache(struct mheap *heap,
         return NULL;
     }
     reset_bins(cache);
+    mh_sample_start(cache);
     MH_STORE_RELAXED(&cache->owner_word, cache->id << MH_CLASS_BITS);
     MH_STORE_RELAXED(&cache->heap, heap);
     cache->next_thread = NULL;

@@ -16,6 +16,7 @@
 #include "core/heap/late_reports.h"
 #include "core/heap/records.h"
 #include "core/heap/root.h"
+#include "core/heap/sample.h"
 #include "core/scav/scavenger.h"
 #include "core/sys/thread.h"
 
@@ -80,7 +81,8 @@ static bool is_unfinished(const struct mh_span *span) {
     if (span->size_class != 0) {
         return span->owner_told == mh_owner_word(MH_OWNER_DEAD, false);
     }
-    return (mh_arena_pair(arena, base)->live & mh_pair_bit(base)) == 0;
+    uintptr_t object = mh_span_object(span);
+    return (mh_arena_pair(arena, object)->live & mh_pair_bit(object)) == 0;
 }
 
 // Its pages are taken back with all others that no span has (recover_pages).
@@ -266,6 +268,7 @@ static void child(void) {
     each_lock(mh_lock_reset, mh_lock_reset);
     mh_scav_child();
     mh_late_forget();
+    mh_sample_child();
     bool alone = mh_caches.count == 2 && !is_mine(&mh_cache_none) &&
                  !is_mine(&mh_cache_dead) && mh_heaps.strangers == 0;
     if (!alone) {

@@ -12,6 +12,7 @@
 #include "core/heap/hard_zero.h"
 #include "core/heap/heap.h"
 #include "core/heap/remote.h"
+#include "core/heap/sample.h"
 #include "core/heap/scavenge.h"
 
 // A slot of the cache's next span, any of those that are free; 0 when out of
@@ -41,7 +42,17 @@ static bool open_slot(uintptr_t slot, size_t slot_size, size_t size) {
     return wiped;
 }
 
-static void *alloc_small(struct mheap *heap, unsigned size_class, size_t size) {
+// Every malloc comes here, and is counted.
+static void *sample(struct mh_cache *cache, size_t slot_size, size_t size,
+                    size_t align) {
+    cache->sample_left -= (int64_t)slot_size;
+    return MH_UNLIKELY(cache->sample_left < 0)
+               ? mh_sample_alloc(cache, size, align)
+               : NULL;
+}
+
+static void *alloc_small(struct mheap *heap, unsigned size_class, size_t size,
+                         size_t align) {
     size_t slot_size = mh_class_size(size_class);
     struct mh_cache *cache = mh_cache_of_thread(heap);
     bool is_side = cache == NULL;
@@ -51,7 +62,9 @@ static void *alloc_small(struct mheap *heap, unsigned size_class, size_t size) {
         mh_lock(&heap->side_lock);
         cache = mh_cache_side_locked(heap);
     }
-    if (cache != NULL) {
+    void *sampled =
+        cache != NULL ? sample(cache, slot_size, size, align) : NULL;
+    if (cache != NULL && sampled == NULL) {
         slot = take_slot(cache, size_class);
     }
     if (slot != 0) {
@@ -63,7 +76,7 @@ static void *alloc_small(struct mheap *heap, unsigned size_class, size_t size) {
     if (MH_UNLIKELY(!wiped)) {
         mh_bad_write(MH_BAD_STALE_WRITE, slot, "malloc");
     }
-    return (void *)slot;
+    return sampled != NULL ? sampled : (void *)slot;
 }
 
 // Which class serves; 0: none does.
@@ -86,7 +99,7 @@ void *mh_hard_alloc(struct mheap *heap, size_t size, size_t align,
     if (size_class == 0) {
         return mh_hard_large_alloc(heap, size, align);
     }
-    return alloc_small(heap, size_class, size);
+    return alloc_small(heap, size_class, size, align);
 }
 
 // Lets a slot of a span of this cache wait, and gives one that has waited back.
@@ -133,6 +146,9 @@ bool mh_hard_free(uintptr_t p, const char *function) {
     struct mh_arena *arena = mh_arena_of(p);
     if (arena == NULL) {
         return mh_hard_zero_free(p);
+    }
+    if (mh_sample_owns(p)) {
+        return mh_sample_free(p, function);
     }
     uint32_t word = MH_LOAD_RELAXED(&arena->page_words[mh_arena_page(p)]);
     if (mh_page_word_owner(word) == MH_OWNER_LARGE) {

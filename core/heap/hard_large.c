@@ -101,7 +101,8 @@ void *mh_hard_large_alloc(struct mheap *heap, size_t size, size_t align) {
         memset((void *)base, 0, size);
     }
     fill(base, size, npages);
-    mh_large_make(heap, base, npages, size, guarded);
+    mh_large_make(heap, base, npages, size,
+                  guarded ? MH_GUARD_BESIDE : MH_GUARD_NONE);
     return (void *)base;
 }
 

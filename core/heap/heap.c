@@ -312,6 +312,14 @@ void mh_heap_free_large(struct mheap *heap, uintptr_t base, size_t npages) {
     free_pages(heap, base, npages, LARGE);
 }
 
+void mh_heap_count_large_locked(struct mheap *heap, size_t npages) {
+    count_large_locked(heap, LARGE, npages);
+}
+
+void mh_heap_count_freed_locked(struct mheap *heap, size_t npages) {
+    count_freed_locked(heap, LARGE, npages);
+}
+
 void mh_heap_count_large(struct mheap *heap, size_t npages) {
     mh_lock(&heap->lock);
     count_large_locked(heap, LARGE, npages);
@@ -538,7 +546,7 @@ bool mh_heap_manual_free(void *base) {
     if (arena == NULL || p % MH_PAGE_SIZE != 0) {
         return false;
     }
-    if (mh_hard_on && is_guard(arena, p)) {
+    if (is_guard(arena, p)) {
         return false;
     }
     uint32_t manual = mh_page_word_make(MH_OWNER_MANUAL, 0);

@@ -151,6 +151,8 @@ void mh_heap_resize_large(struct mheap *heap, size_t before, size_t after);
 // means; mh_heap_count_freed one whose pages go so.
 void mh_heap_count_large(struct mheap *heap, size_t npages);
 void mh_heap_count_freed(struct mheap *heap, size_t npages);
+void mh_heap_count_large_locked(struct mheap *heap, size_t npages);
+void mh_heap_count_freed_locked(struct mheap *heap, size_t npages);
 
 // mh_heap_extend_pages takes the `extra` pages directly behind npages at base;
 // false when they are not free or cannot be made Ready.

@@ -6,6 +6,7 @@
 #include "core/base/atomic.h"
 #include "core/base/bits.h"
 #include "core/heap/heap.h"
+#include "core/heap/sample.h"
 #include "core/heap/size_class.h"
 
 // Moving pages splits mappings, and a process has a budget of them (32 beside
@@ -23,6 +24,9 @@ static size_t pages_for(size_t size) {
 }
 
 size_t mh_large_bytes(const struct mh_span *span) {
+    if (MH_UNLIKELY(mh_sample_owns((uintptr_t)span->base))) {
+        return (size_t)MH_LOAD_RELAXED(&span->large_size);
+    }
     return (size_t)MH_LOAD_RELAXED(&span->npages) << MH_PAGE_SHIFT;
 }
 
@@ -33,21 +37,23 @@ static void set_live(uintptr_t p) {
     MH_STORE_RELAXED(&pair->live, mh_pair_bit(p));
 }
 
-void mh_large_make(struct mheap *heap, uintptr_t base, size_t npages,
-                   size_t size, bool guarded) {
+void mh_large_make(struct mheap *heap, uintptr_t p, size_t npages, size_t size,
+                   enum mh_span_guard guard) {
+    uintptr_t base = mh_align_down(p, MH_PAGE_SIZE);
     struct mh_span *span = mh_arena_new_span(base, npages);
     MH_STORE_RELAXED(&span->nslots, 1);
     MH_STORE_RELAXED(&span->heap, heap->id);
     MH_STORE_RELAXED(&span->large_size, size);
-    span->guard = guarded ? MH_GUARD_BESIDE : MH_GUARD_NONE;
+    MH_STORE_RELAXED(&span->start, (uint16_t)((p - base) >> MH_GRANULE_SHIFT));
+    span->guard = (uint16_t)guard;
     mh_span_clear_strays(span);
     mh_span_publish(span, MH_SPAN_IN_USE, MH_OWNER_LARGE);
-    set_live(base);
+    set_live(p);
 }
 
 static void *make_object(struct mheap *heap, uintptr_t base, size_t npages,
                          size_t size) {
-    mh_large_make(heap, base, npages, size, false);
+    mh_large_make(heap, base, npages, size, MH_GUARD_NONE);
     return (void *)base;
 }
 
@@ -91,6 +97,9 @@ static bool take_live(struct mh_arena *arena, uintptr_t p) {
 }
 
 bool mh_large_free(struct mh_arena *arena, uintptr_t p) {
+    if (MH_UNLIKELY(mh_sample_owns(p))) {
+        return mh_sample_free(p, "free");
+    }
     if (!take_live(arena, p)) {
         return false;
     }

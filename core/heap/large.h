@@ -21,11 +21,11 @@ void *mh_large_alloc(struct mheap *heap, size_t size, size_t align,
 // place: where there is one, it gets a place in which it can go on growing.
 void *mh_large_alloc_growing(struct mheap *heap, size_t size);
 
-// mh_large_make makes the object of size bytes that pages were taken for;
-// mh_large_end is the way back: the pages are the caller's again, and the
-// result is that of mh_large_free.
-void mh_large_make(struct mheap *heap, uintptr_t base, size_t npages,
-                   size_t size, bool guarded);
+// mh_large_make makes the object of size bytes that pages were taken for; p
+// lies in the first of them. mh_large_end is the way back: the pages are the
+// caller's again, and the result is that of mh_large_free.
+void mh_large_make(struct mheap *heap, uintptr_t p, size_t npages, size_t size,
+                   enum mh_span_guard guard);
 bool mh_large_end(struct mh_arena *arena, uintptr_t p);
 
 // mh_large_free frees the large object that starts at p; false when there is

@@ -19,6 +19,8 @@ enum mh_option {
     MH_OPTION_SOFT_LIMIT,    // bytes of the process, 0: none
     MH_OPTION_HARD_LIMIT,    // the same
     MH_OPTION_HARDENED,      // 0 or 1; see hard.h
+    MH_OPTION_GUARD_BYTES,   // bytes for each sampled object, 0: none is
+    MH_OPTION_GUARD_REPORT,  // 1: traps there are told; see sample.h
     MH_NOPTIONS,
 };
 

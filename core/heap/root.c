@@ -74,6 +74,7 @@ static const struct mheap_inspect_field layout[] = {
     FIELD("span", struct mh_span, birth),
     FIELD("span", struct mh_span, size_class),
     FIELD("span", struct mh_span, state),
+    FIELD("span", struct mh_span, start),
     FIELD("span", struct mh_span, list),
     FIELD("span", struct mh_span, arena_index),
     FIELD("span", struct mh_span, large_size),

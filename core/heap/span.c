@@ -282,6 +282,7 @@ static int check_constant(const struct mh_span *span) {
         .slot_size = span->slot_size,
         .nslots = span->nslots,
         .large_size = span->large_size,
+        .large_start = (uint64_t)span->start << MH_GRANULE_SHIFT,
         .size_class = span->size_class,
         .nclasses = MH_NCLASSES,
         .class_size = mh_classes[known].size,

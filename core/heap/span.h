@@ -39,10 +39,11 @@ enum mh_span_state {
 // pair or at four. A span of a class is shorter than 64 groups.
 #define MH_GROUP_SHIFT (MH_PAIR_SHIFT + 2)
 
-// Of hardened mode (hard_large.h).
+// Of hardened mode (hard_large.h), and of sampled objects (sample.h).
 enum mh_span_guard {
     MH_GUARD_NONE,
     MH_GUARD_BESIDE,   // a large object that has a guard on either side
+    MH_GUARD_SAMPLED,  // a small object that was sampled: a large one of a page
     MH_GUARD_RESERVED, // a guard: a manual span, but for its state
     MH_GUARD_READY,    // one that the system did not let become Reserved
 };
@@ -94,9 +95,9 @@ struct mh_span {
     uint32_t birth;       // (c) how many spans the arena had made before
     uint8_t size_class;   // (c) 0: large
     uint8_t state;        // (a) enum mh_span_state
-    uint16_t padding;     // 0
+    uint16_t start;       // (c) granules from base to a large object
     uint16_t arena_index; // (c) number of this record in its arena
-    uint16_t guard;       // enum mh_span_guard, in hardened mode
+    uint16_t guard;       // enum mh_span_guard
     uint64_t large_size;  // (h) bytes a large object was asked for with
 
     // Any thread: the owner's number << 1 | told. told says that the owner has
@@ -144,6 +145,12 @@ static inline uint32_t mh_span_slot(const struct mh_span *span,
 static inline uintptr_t mh_span_slot_address(const struct mh_span *span,
                                              uint32_t slot) {
     return (uintptr_t)span->base + (uintptr_t)slot * span->slot_size;
+}
+
+// mh_span_object is where the object of a large span begins.
+static inline uintptr_t mh_span_object(const struct mh_span *span) {
+    return (uintptr_t)span->base +
+           ((uintptr_t)MH_LOAD_RELAXED(&span->start) << MH_GRANULE_SHIFT);
 }
 
 // mh_span_put_free marks a slot free. Owner only; the slot must be none of

@@ -193,6 +193,9 @@ enum mheap_option {
     MHEAP_OPTION_SOFT_LIMIT, // bytes the library tries to stay below; 0: none
     MHEAP_OPTION_HARD_LIMIT, // bytes it never passes; 0: none
     MHEAP_OPTION_HARDENED,   // 0 or 1: see docs/hardened.md
+    // See docs/guards.md.
+    MHEAP_OPTION_GUARD_BYTES,  // one object in so many is guarded; 0: none
+    MHEAP_OPTION_GUARD_REPORT, // 0 or 1: traps at guards are told
     MHEAP_NOPTIONS,
 };
 

@@ -1,5 +1,7 @@
 // host_posix_sim.c - the simulator on a POSIX machine.
 
+#include <sys/uio.h>
+
 #include "core/base/bits.h"
 #include "platform/posix/posix_util.h"
 #include "platform/sim/sim_host.h"
@@ -79,6 +81,16 @@ bool mh_host_protect(void *base, size_t size, bool access) {
         prefer_huge_pages(base, size);
     }
     return mh_os_ok(mh_posix_protect(base, size, protection(access)));
+}
+
+bool mh_host_can_read(uintptr_t address) {
+    char byte = 0;
+    struct iovec to = {&byte, 1}, from = {(void *)address, 1};
+    int saved = errno;
+    bool can = process_vm_readv(getpid(), &to, 1, &from, 1, 0) == 1;
+
+    errno = saved;
+    return can;
 }
 
 void mh_host_discard(void *base, size_t size) {

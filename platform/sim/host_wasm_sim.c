@@ -64,6 +64,11 @@ bool mh_host_protect(void *base, size_t size, bool access) {
     return wasm_has(base, size);
 }
 
+bool mh_host_can_read(uintptr_t address) {
+    (void)address;
+    return false;
+}
+
 void mh_host_discard(void *base, size_t size) {
     memset(base, 0, size);
 }

@@ -166,6 +166,11 @@ bool mh_host_protect(void *base, size_t size, bool access) {
     return each_run(base, size, protect_run, access);
 }
 
+bool mh_host_can_read(uintptr_t address) {
+    (void)address;
+    return false;
+}
+
 void mh_host_discard(void *base, size_t size) {
     if (!each_run(base, size, discard_run, false)) {
         mh_windows_abort(false);

@@ -31,6 +31,10 @@ size_t mh_host_program_end(void);
 // may be used. NULL when the host has none.
 void *mh_host_map(void *hint, size_t size, bool access, size_t align);
 
+// mh_host_can_read: a byte can be read without a trap; false where the host
+// does not say.
+bool mh_host_can_read(uintptr_t address);
+
 // mh_host_unmap gives any part of what was mapped back; false when the host
 // refuses.
 bool mh_host_unmap(void *base, size_t size);

@@ -4,6 +4,7 @@
 
 #include "platform/os_trap.h"
 #include "platform/sim/sim.h"
+#include "platform/sim/sim_host.h"
 
 static void (*trap_hook)(uintptr_t address);
 static bool refuses;
@@ -26,9 +27,16 @@ struct mh_os_err mh_os_on_trap(void (*hook)(uintptr_t address)) {
     return (struct mh_os_err){0};
 }
 
-// What the host's stack is like the simulator does not know.
+// Of simulated memory what is Ready; of the host's, stacks among it, what is
+// there.
 bool mh_os_can_read(uintptr_t address, size_t size) {
-    (void)address;
-    (void)size;
-    return false;
+    uintptr_t page = mh_host_page_size();
+    uintptr_t end = address + size;
+    bool can = end >= address;
+
+    for (uintptr_t at = address & ~(page - 1); can && at < end; at += page) {
+        enum mh_state state = mh_sim_state_of((void *)at);
+        can = state == MH_READY || (state == MH_NONE && mh_host_can_read(at));
+    }
+    return can;
 }

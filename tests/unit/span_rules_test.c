@@ -91,6 +91,21 @@ START_TEST(slots_that_do_not_fit_break_s2) {
 }
 END_TEST
 
+START_TEST(a_large_object_may_begin_in_its_first_page_and_end_in_its_last) {
+    make_large(1, 192);
+    shape.large_start = 8000;
+    ck_assert_int_eq(mh_span_rule_shape(&shape), 0);
+    shape.large_size = 193;
+    ck_assert_int_eq(mh_span_rule_shape(&shape), 2);
+    make_large(3, 100);
+    shape.large_start = 8192;
+    ck_assert_int_eq(mh_span_rule_shape(&shape), 2);
+    shape = small;
+    shape.large_start = 16;
+    ck_assert_int_eq(mh_span_rule_shape(&shape), 3);
+}
+END_TEST
+
 START_TEST(slots_of_another_class_break_s3) {
     shape.slot_size = 80;
     ck_assert_int_eq(mh_span_rule_shape(&shape), 3);
@@ -194,6 +209,8 @@ static Suite *span_rules_suite(void) {
     tcase_add_test(shapes,
                    a_large_span_may_leave_its_arena_but_not_the_address_space);
     tcase_add_test(shapes, slots_that_do_not_fit_break_s2);
+    tcase_add_test(
+        shapes, a_large_object_may_begin_in_its_first_page_and_end_in_its_last);
     tcase_add_test(shapes, slots_of_another_class_break_s3);
     suite_add_tcase(suite, shapes);
     tcase_add_checked_fixture(slots, clear_bits, NULL);
