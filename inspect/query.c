@@ -141,7 +141,7 @@ const struct mh_view_cache *mh_view_cache_of(const struct mh_view *view,
 static void locate_slot(const struct mh_view *view, uint64_t address,
                         struct mh_view_place *place) {
     const struct mh_view_span *span = place->span;
-    uint64_t offset = address - span->base;
+    uint64_t offset = address - span->base - span->start;
 
     place->state = MH_SLOT_TAIL;
     if (span->nslots == 0) {
@@ -154,11 +154,11 @@ static void locate_slot(const struct mh_view *view, uint64_t address,
     uint64_t begin = slot * span->slot_size;
     uint64_t size = mh_view_object_size(span);
     if (span->size_class == 0 && offset >= size) {
-        return;
+        return; // in front of it, too
     }
     place->slot = (uint32_t)slot;
     place->state = mh_view_slot_state(view, span, place->slot);
-    place->object = span->base + begin;
+    place->object = span->base + span->start + begin;
     place->object_bytes = size;
     place->offset = offset - begin;
 }

@@ -29,7 +29,8 @@
     S(pair) N(pair, live) N(pair, remote)                                    \
     S(span) N(span, base) N(span, slot_size) N(span, nslots)                 \
     N(span, npages) N(span, heap) O(span, birth) N(span, size_class)         \
-    N(span, state) O(span, list) N(span, large_size) N(span, owner_told)     \
+    N(span, state) O(span, start) O(span, list) N(span, large_size)          \
+    N(span, owner_told)                                                      \
     A(span, free)                                                            \
     S(caches) N(caches, count) N(caches, table) P(caches, lock)              \
     S(central) P(central, lock)                                              \

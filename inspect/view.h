@@ -117,6 +117,7 @@ struct mh_view_span {
     uint64_t base;
     uint64_t bytes;      // of its pages
     uint64_t large_size; // bytes of a large object; 0 for others
+    uint64_t start;      // bytes in front of it in its first page
     uint64_t resident;   // bytes of it in memory; 0 unless residency was read
     uint64_t bits;       // where its slot bits lie (mh_view_slot_state)
     uint32_t slot_size;  // 0: large or manual

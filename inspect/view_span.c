@@ -54,6 +54,8 @@ static const char *check_shape(const struct mh_reader *reader,
         .slot_size = mh_reader_get(reader, MH_F_span_slot_size, record),
         .nslots = mh_reader_get(reader, MH_F_span_nslots, record),
         .large_size = mh_reader_get(reader, MH_F_span_large_size, record),
+        .large_start = mh_reader_get(reader, MH_F_span_start, record)
+                       << view->granule_shift,
         .size_class = size_class,
         .nclasses = view->nclasses,
         .class_size = class != NULL ? class->slot_size : 0,
@@ -67,6 +69,7 @@ static const char *check_shape(const struct mh_reader *reader,
     if (mh_reader_get(reader, MH_F_span_state, record) == MH_VIEW_SPAN_MANUAL) {
         // Nothing but its pages is said of a manual span.
         shape.size_class = shape.slot_size = shape.large_size = 0;
+        shape.large_start = 0;
         shape.nslots = 1;
     }
     int rule = mh_span_rule_shape(&shape);
@@ -121,7 +124,7 @@ static size_t load_bits(const struct mh_reader *reader,
     struct mh_schema_row remote = schema->rows[MH_F_pair_remote];
 
     if (span->size_class == 0) {
-        npairs = 1;
+        npairs = (size_t)(span->start / view->pair_bytes) + 1;
     }
     live.stride = remote.stride = (uint32_t)stride;
     mh_reader_words(reader, pairs + live.offset, npairs, &live, copy->live);
@@ -154,6 +157,7 @@ static bool add_slots(struct mh_reader *reader,
                       const struct mh_arena_copy *copy,
                       struct mh_view_span *span) {
     struct mh_view *view = reader->view;
+    uint64_t first = span->start >> view->granule_shift;
     uint64_t per_slot = span->slot_size >> view->granule_shift;
     size_t words = ((size_t)span->nslots + 63) / 64;
     uint32_t counts[MH_SLOT_TAIL] = {0};
@@ -165,7 +169,8 @@ static bool add_slots(struct mh_reader *reader,
     uint64_t *bits = view->bits + view->nbits;
     memset(bits, 0, 2 * words * sizeof(*bits));
     for (uint32_t slot = 0; slot < span->nslots; slot++) {
-        enum mh_slot_state state = state_of(copy, slot, slot * per_slot);
+        enum mh_slot_state state =
+            state_of(copy, slot, first + slot * per_slot);
         counts[state]++;
         bits[slot / 64] |= (uint64_t)(state & 1) << (slot % 64);
         bits[words + slot / 64] |= (uint64_t)(state >> 1) << (slot % 64);
@@ -238,6 +243,8 @@ const char *mh_span_decode(struct mh_reader *reader, struct mh_arena_copy *copy,
     };
     if (out->size_class == 0) {
         out->large_size = mh_reader_get(reader, MH_F_span_large_size, at);
+        out->start = mh_reader_get(reader, MH_F_span_start, at)
+                     << reader->view->granule_shift;
     }
     fault = check_pages(reader, copy, out);
     if (fault != NULL) {
@@ -245,7 +252,7 @@ const char *mh_span_decode(struct mh_reader *reader, struct mh_arena_copy *copy,
     }
     if (out->state == MH_VIEW_SPAN_MANUAL) {
         out->nslots = out->slot_size = 0;
-        out->large_size = 0;
+        out->large_size = out->start = 0;
         return NULL;
     }
     return decode_slots(reader, copy, at, out);

@@ -29,6 +29,7 @@ const struct fake_spec fake_specs[] = {
     {"span.heap", 4, 1, NULL},
     {"span.birth", 4, 1, NULL},
     {"span.large_size", 8, 1, NULL},
+    {"span.start", 2, 1, NULL},
     {"span.free", 4, 8, NULL}, // 256 slots
     {"arenas.table", POINTER, 1, NULL},
     {"arenas.count", 8, 1, NULL},

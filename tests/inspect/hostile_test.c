@@ -183,6 +183,17 @@ START_TEST(a_live_bit_inside_a_slot_is_a_finding) {
 }
 END_TEST
 
+START_TEST(a_large_object_that_begins_too_late_is_a_finding) {
+    put_span(2, "span.start", 512); // a page of 8 KiB
+    expect("MH0105");
+    put_span(2, "span.start", 511); // its end lies behind the last page
+    expect("MH0105");
+    put_span(2, "span.start", 0);
+    put_span(0, "span.start", 1); // of a span of slots
+    expect("MH0106");
+}
+END_TEST
+
 START_TEST(pages_that_name_another_span_are_a_finding) {
     put_arena("arena.span_index", 2, 0);
     expect("MH0109");
@@ -328,6 +339,7 @@ static Suite *hostile_suite(void) {
                         sizeof(spans) / sizeof(spans[0]));
     tcase_add_test(lies, a_free_bit_behind_the_last_slot_is_a_finding);
     tcase_add_test(lies, a_live_bit_inside_a_slot_is_a_finding);
+    tcase_add_test(lies, a_large_object_that_begins_too_late_is_a_finding);
     tcase_add_test(lies, pages_that_name_another_span_are_a_finding);
     tcase_add_test(lies, spans_that_share_pages_are_a_finding);
     tcase_add_test(lies, a_span_on_pages_of_no_heap_is_a_finding);

@@ -1,4 +1,6 @@
 // view_test.c - a view of a made-up heap, number by number.
+//
+// Long because all of them are of the same heap.
 
 #include <check.h>
 #include <stdlib.h>
@@ -259,6 +261,37 @@ START_TEST(used_slots_are_walked_in_order) {
     ck_assert_uint_eq(mh_view_next_used(view, &view->spans[1], 3), 8);
     ck_assert_uint_eq(mh_view_next_used(view, &view->spans[2], 0), 0);
     ck_assert_uint_eq(mh_view_next_used(view, &view->spans[3], 0), 0);
+}
+END_TEST
+
+// The large object of the heap begins 2 KiB into its first page.
+static void put_start(uint64_t granules) {
+    uint64_t at = page_address(4);
+    uint64_t pair = fake_heap_pair(&heap, at);
+    fake_heap_put(&heap, fake_heap_span(&heap, 2), "span.start", 0, granules);
+    fake_heap_put(&heap, pair, "pair.live", 0,
+                  fake_heap_get(&heap, pair, "pair.live", 0) & ~UINT64_C(1));
+    pair = fake_heap_pair(&heap, at + 2048);
+    fake_heap_put(&heap, pair, "pair.live", 0, 1);
+}
+
+START_TEST(a_large_object_may_begin_within_its_first_page) {
+    struct mh_view_place place;
+
+    set_up_form(_i);
+    put_start(2048 / 16);
+    read_view();
+    ck_assert_msg(view->nfindings == 0, "%s", view->findings[0].text);
+    ck_assert_uint_eq(view->spans[2].start, 2048);
+    ck_assert_uint_eq(view->spans[2].used, 1);
+    mh_view_locate(view, page_address(4) + 2048 + 32999, &place);
+    ck_assert_int_eq(place.state, MH_SLOT_USED);
+    ck_assert_uint_eq(place.object, page_address(4) + 2048);
+    ck_assert_uint_eq(place.offset, 32999);
+    mh_view_locate(view, page_address(4) + 2047, &place);
+    ck_assert_int_eq(place.state, MH_SLOT_TAIL);
+    mh_view_locate(view, page_address(4) + 2048 + 33000, &place);
+    ck_assert_int_eq(place.state, MH_SLOT_TAIL);
 }
 END_TEST
 
@@ -548,6 +581,8 @@ static Suite *view_suite(void) {
     tcase_add_test(still, every_slot_is_in_exactly_one_state);
     tcase_add_test(still, used_slots_are_walked_in_order);
     tcase_add_test(still, an_address_is_located);
+    tcase_add_loop_test(still, a_large_object_may_begin_within_its_first_page,
+                        0, 4);
     tcase_add_loop_test(still, an_arena_map_in_parts_has_those_that_are_there,
                         0, 4);
     tcase_add_test(still, parts_that_do_not_make_up_the_map_are_a_finding);

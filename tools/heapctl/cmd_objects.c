@@ -54,7 +54,8 @@ static void show_span(struct walk *walk, const struct mh_view_span *span) {
     for (;
          slot < span->nslots && walk->shown < top && !hc_out_broken(walk->ctx);
          slot = mh_view_next_used(view, span, slot + 1)) {
-        uint64_t address = span->base + (uint64_t)slot * span->slot_size;
+        uint64_t address =
+            span->base + span->start + (uint64_t)slot * span->slot_size;
         if (hc_is_json(walk->ctx)) {
             print_json(walk, span, address);
         } else {

@@ -97,8 +97,8 @@ static void say_large(const struct mh_view *view, struct prose *prose,
     const struct mh_view_span *span = place->span;
 
     if (place->state == MH_SLOT_TAIL) {
-        say(prose, "waste behind the large object at 0x%" PRIx64 " of ",
-            span->base);
+        say(prose, "waste %s the large object at 0x%" PRIx64 " of ",
+            span->start != 0 ? "beside" : "behind", span->base + span->start);
         say_size(prose, span->large_size);
     } else {
         say(prose, "%s large object of ",
