@@ -24,6 +24,9 @@ enum mh_option {
     MH_NOPTIONS,
 };
 
+// What a drop-in asks for: one sampled object for so many bytes.
+#define MH_GUARD_BYTES_OF_PROGRAMS ((uint64_t)8 << 20)
+
 // mh_option is the value in force.
 uint64_t mh_option(enum mh_option option);
 

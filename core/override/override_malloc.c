@@ -28,9 +28,11 @@ MHEAP_API void free_sized(void *p, size_t size);
 MHEAP_API void free_aligned_sized(void *p, size_t align, size_t size);
 
 // Who puts this malloc under a whole program wants memory to go home without
-// being asked.
-__attribute__((constructor)) static void prefer_a_scavenger(void) {
+// being asked, and to hear of mistakes.
+__attribute__((constructor)) static void prefer_for_programs(void) {
     mh_option_prefer(MH_OPTION_SCAVENGER, MH_SCAV_THREAD);
+    mh_option_prefer(MH_OPTION_GUARD_BYTES, MH_GUARD_BYTES_OF_PROGRAMS);
+    mh_option_prefer(MH_OPTION_GUARD_REPORT, 1);
 }
 
 MHEAP_API void *malloc(size_t size) {

@@ -65,6 +65,14 @@ add_dependencies(limit_run mheap_malloc_shared)
 # hardened_test.py does.
 mheap_program(hardened_run hardened_run.c)
 add_dependencies(hardened_run mheap_malloc_shared)
+# guards_test.py does. Its frames are looked for in reports.
+mheap_program(guards_run guards_run.c)
+target_compile_options(guards_run PRIVATE -fno-omit-frame-pointer)
+add_dependencies(guards_run mheap_malloc_shared)
+foreach(name override_new fork_storm thread_exit thread_local early)
+    mheap_program_test(${name}.sampled "${CMAKE_COMMAND}" -E env
+        MHEAP_GUARD_BYTES=1 $<TARGET_FILE:${name}_linked>)
+endforeach()
 foreach(name override override_new thread_exit thread_local early)
     mheap_program_test(${name}.hardened "${CMAKE_COMMAND}" -E env
         MHEAP_HARDENED=1 $<TARGET_FILE:${name}_linked>)

@@ -130,7 +130,8 @@ class PromisesTest(unittest.TestCase):
 
     def cost(self, times):
         """The row where runs without and with the mode take so long, in turn."""
-        with mock.patch.object(promises, "cpu_seconds", side_effect=times):
+        with mock.patch.object(promises, "churn",
+                               side_effect=[(time, 0) for time in times]):
             return self.result("P5c")
 
     def test_the_cost_of_hardening_is_the_ratio_of_the_best_runs(self):
@@ -139,6 +140,34 @@ class PromisesTest(unittest.TestCase):
         self.assertIn("1.10 x", result.measured)
         result = self.cost([1.0, 1.2] * 5)
         self.assertEqual(result.verdict, promises.SHORT)
+
+    def found(self, uses, overflows):
+        """The row where so many of 2,000 trials find each mistake."""
+        self.script("probe_guards", f"echo uses={uses} overflows={overflows}",
+                    "bin")
+        return self.result("P6a")
+
+    def test_samples_find_what_the_model_says_within_a_tenth(self):
+        result = self.found(1264, 787)
+        self.assertEqual(result.verdict, promises.PASS)
+        self.assertIn("use after free 0.632 (0.632)", result.measured)
+        self.assertIn("overflow 0.394 (0.393)", result.measured)
+        for wrong in ((1100, 787), (1400, 787), (1264, 700), (1264, 870)):
+            self.assertEqual(self.found(*wrong).verdict, promises.SHORT)
+
+    def sampling(self, plain, sampled):
+        """The row where churning without and with samples takes so much."""
+        with mock.patch.object(promises, "churn",
+                               side_effect=[plain, sampled] * 7):
+            return self.result("P6b")
+
+    def test_the_cost_of_samples_is_a_64th_of_what_as_many_more_take(self):
+        result = self.sampling((1.0, 9000), (1.31, 9512))
+        self.assertEqual(result.verdict, promises.PASS)
+        self.assertIn("0.48 %, 512 KiB", result.measured)
+        for wrong in ((1.34, 9000), (1.0, 9513)):
+            self.assertEqual(self.sampling((1.0, 9000), wrong).verdict,
+                             promises.SHORT)
 
     def test_the_table_counts_every_row(self):
         text, wrong = self.table(("A", "pass"), ("B", "not run"), ("C", "pass"))
