@@ -59,17 +59,18 @@ static int64_t next_distance(struct mh_cache *cache, uint64_t mean) {
                                               : INT64_MAX / 2;
 }
 
+// The system is asked for a seed by who samples only.
 static void count_anew(struct mh_cache *cache) {
     uint64_t mean = mh_option(MH_OPTION_GUARD_BYTES);
+    if (mean != 0 && cache->sample_seed == 0) {
+        mh_sys_random(&cache->sample_seed, sizeof(cache->sample_seed));
+        cache->sample_seed |= 1; // of zero there comes nothing else
+    }
     cache->sample_mean = mean;
     cache->sample_left = mean != 0 ? next_distance(cache, mean) : LOOK_AGAIN;
 }
 
 void mh_sample_start(struct mh_cache *cache) {
-    if (cache->sample_seed == 0) {
-        mh_sys_random(&cache->sample_seed, sizeof(cache->sample_seed));
-        cache->sample_seed |= 1; // of zero there comes nothing else
-    }
     count_anew(cache);
 }
 
@@ -150,10 +151,19 @@ static bool has_pool(struct mheap *heap) {
     return true;
 }
 
+// Children of one parent would all sample the same of their objects.
 void mh_sample_child(void) {
     if (mh_sample_pool.state == MH_POOL_MAKING) {
         bool made = mh_sample_range.bytes != 0;
         mh_sample_pool.state = made ? MH_POOL_READY : MH_POOL_NONE;
+    }
+    struct mh_cache *cache = mh_tls_get();
+    for (; cache != NULL && cache->state != MH_CACHE_NOBODY;
+         cache = cache->next_thread) {
+        cache->sample_seed ^=
+            mh_sys_process_id() * UINT64_C(0x9e3779b97f4a7c15);
+        cache->sample_seed |= cache->sample_mean != 0;
+        count_anew(cache);
     }
 }
 

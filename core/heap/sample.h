@@ -73,7 +73,8 @@ struct mh_sample_about mh_sample_about(uintptr_t address);
 // freed what it is about.
 void mh_sample_say(uintptr_t address);
 
-// mh_sample_child makes the pool whole in the child of a fork.
+// mh_sample_child makes the pool whole in the child of a fork, which samples
+// other objects than its parent and its parent's other children.
 void mh_sample_child(void);
 
 #endif // MHEAP_CORE_HEAP_SAMPLE_H

@@ -559,6 +559,31 @@ END_TEST
 #endif
 
 #if MH_HAVE_FORK
+// What a child will sample next.
+static int64_t next_of_child(void) {
+    int64_t left = 0;
+    int ends[2];
+    ck_assert_int_eq(pipe(ends), 0);
+    if (fork() == 0) {
+        left = mh_tls_get()->sample_left;
+        _exit(write(ends[1], &left, sizeof(left)) == sizeof(left) ? 0 : 1);
+    }
+    ck_assert_int_eq(read(ends[0], &left, sizeof(left)), sizeof(left));
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    (void)wait(NULL);
+    return left;
+}
+
+START_TEST(children_sample_other_objects_than_one_another) {
+    (void)mheap_option_set(MHEAP_OPTION_GUARD_BYTES, UINT64_C(1) << 40);
+    mheap_free(mheap_malloc(100));
+    int64_t first = next_of_child(), second = next_of_child();
+    ck_assert(first != second);
+    ck_assert(first != mh_tls_get()->sample_left);
+}
+END_TEST
+
 START_TEST(a_pool_that_a_vanished_thread_was_making_is_made_anew) {
     int status = 0;
     void *theirs = NULL;
@@ -601,6 +626,7 @@ static void add_objects(TCase *tcase) {
                    a_freed_one_that_may_not_become_a_guard_is_used_again);
 #if MH_HAVE_FORK
     tcase_add_test(tcase, a_forks_child_has_them_and_goes_on);
+    tcase_add_test(tcase, children_sample_other_objects_than_one_another);
     tcase_add_test(tcase,
                    a_pool_that_a_vanished_thread_was_making_is_made_anew);
 #endif
