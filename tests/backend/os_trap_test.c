@@ -1,12 +1,12 @@
 // os_trap_test.c - what every backend promises of being told of traps, and of
 // stacks.
 
-#include <setjmp.h>
-#include <signal.h>
 #include <string.h>
-#include <unistd.h>
 #if MH_HAVE_FORK
+#    include <setjmp.h>
+#    include <signal.h>
 #    include <sys/wait.h>
+#    include <unistd.h>
 #endif
 
 #include "core/sys/sys.h"

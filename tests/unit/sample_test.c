@@ -140,7 +140,7 @@ START_TEST(a_freed_one_traps_until_all_others_were_used) {
 END_TEST
 
 START_TEST(it_has_the_bytes_that_were_asked_for) {
-    uint64_t hard = mheap_option_get(MHEAP_OPTION_HARDENED);
+    size_t hard = (size_t)mheap_option_get(MHEAP_OPTION_HARDENED);
     // Of no bytes the hardened mode has others, that trap as well.
     for (size_t size = hard; size <= 8192; size = size * 5 / 4 + 1) {
         char *p = sampled(size);
