@@ -87,8 +87,11 @@
 
 // Where a function's frame pointer points to, counted in words from there: the
 // frame pointer of its caller, and the address to return to. For the processors
-// on which compilers keep frames in this way.
-#if defined(__x86_64__) || defined(__i386__) || defined(__aarch64__)
+// on which compilers keep frames in this way. With tables for exceptions of SEH
+// a long frame's pointer lies anywhere in it.
+#if defined(__SEH__)
+#    define MH_HAVE_FRAMES 0
+#elif defined(__x86_64__) || defined(__i386__) || defined(__aarch64__)
 #    define MH_HAVE_FRAMES  1
 #    define MH_FRAME_CALLER 0
 #    define MH_FRAME_RETURN 1

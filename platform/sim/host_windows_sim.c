@@ -167,8 +167,7 @@ bool mh_host_protect(void *base, size_t size, bool access) {
 }
 
 bool mh_host_can_read(uintptr_t address) {
-    (void)address;
-    return false;
+    return mh_windows_is_on_stack(address, 1);
 }
 
 void mh_host_discard(void *base, size_t size) {

@@ -113,4 +113,21 @@ static inline MH_NORETURN void mh_windows_abort(bool run_handler) {
     }
 }
 
+// mh_windows_is_on_stack: the bytes lie on pages of the calling thread's stack
+// that are there. "NT_TIB": of the words of a thread's block the second says
+// where its stack ends, the third where those pages begin. gcc 12 takes the
+// function of the header for an access to an array of none.
+static inline bool mh_windows_is_on_stack(uintptr_t address, size_t size) {
+    uintptr_t begin = 0, end = 0;
+
+#if defined(_WIN64)
+    __asm__("movq %%gs:16, %0" : "=r"(begin));
+    __asm__("movq %%gs:8, %0" : "=r"(end));
+#else
+    __asm__("movl %%fs:8, %0" : "=r"(begin));
+    __asm__("movl %%fs:4, %0" : "=r"(end));
+#endif
+    return address >= begin && address < end && size <= end - address;
+}
+
 #endif // MHEAP_PLATFORM_WINDOWS_WINDOWS_UTIL_H

@@ -98,7 +98,7 @@ END_TEST
 
 // What is no frame pointer must end the walk and not the process: a function
 // that uses the register for something else calls the library.
-#if defined(__x86_64__) && !defined(_WIN32)
+#if defined(__x86_64__) && MH_HAVE_FRAMES
 MH_NOINLINE static unsigned with_frame_pointer(uintptr_t value) {
     unsigned n = 0;
     __asm__ volatile("pushq %%rbp\n\t"
@@ -291,7 +291,7 @@ int main(void) {
 #endif
     tcase_add_test(tcase, a_stack_is_who_called_whom_the_innermost_first);
     tcase_add_test(tcase, a_stack_is_cut_to_the_room_there_is);
-#if defined(__x86_64__) && !defined(_WIN32)
+#if defined(__x86_64__) && MH_HAVE_FRAMES
     tcase_add_test(tcase, a_frame_pointer_that_is_none_ends_the_walk);
 #endif
     (void)note;
