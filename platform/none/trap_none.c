@@ -6,7 +6,7 @@
 
 struct mh_os_err mh_os_on_trap(void (*hook)(uintptr_t address)) {
     (void)hook;
-    return (struct mh_os_err){ENOSYS};
+    return (struct mh_os_err){ENOTSUP};
 }
 
 bool mh_os_can_read(uintptr_t address, size_t size) {
