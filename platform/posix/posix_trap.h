@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,19 +24,34 @@ static inline bool posix_was_sent(const siginfo_t *info) {
     return info->si_code <= 0 || info->si_code == SI_USER;
 }
 
+static inline void posix_set_default(int number) {
+    struct sigaction none = {.sa_handler = SIG_DFL};
+
+    (void)sigaction(number, &none, NULL);
+}
+
 // What the system does without a handler is left to it: the access that trapped
-// is tried again without ours.
+// is tried again without ours. An ignored signal that an access raised ends the
+// process all the same. A handler for one time is gone before it runs.
 static inline void posix_pass_on(const struct sigaction *before, int number,
                                  siginfo_t *info, void *context) {
-    if ((before->sa_flags & SA_SIGINFO) != 0) {
-        before->sa_sigaction(number, info, context);
-    } else if (before->sa_handler == SIG_IGN && posix_was_sent(info)) {
+    bool sent = posix_was_sent(info);
+
+    if (before->sa_handler == SIG_IGN && sent) {
         return;
-    } else if (before->sa_handler == SIG_DFL || before->sa_handler == SIG_IGN) {
-        (void)sigaction(number, before, NULL);
-        if (posix_was_sent(info)) {
+    }
+    if (before->sa_handler == SIG_DFL || before->sa_handler == SIG_IGN) {
+        posix_set_default(number);
+        if (sent) {
             (void)raise(number);
         }
+        return;
+    }
+    if ((before->sa_flags & SA_RESETHAND) != 0) {
+        posix_set_default(number);
+    }
+    if ((before->sa_flags & SA_SIGINFO) != 0) {
+        before->sa_sigaction(number, info, context);
     } else {
         before->sa_handler(number);
     }
@@ -51,9 +67,17 @@ static inline void posix_on_trap(int number, siginfo_t *info, void *context) {
     posix_pass_on(&posix_traps_before[number == SIGBUS], number, info, context);
 }
 
-// The handler runs as the one before would have: with the same signals blocked,
-// and on the thread's other stack where it has one. What was there is read
-// first, for the handler may run at once.
+// The handler runs as the one before would have: with the same signals blocked
+// and on the same stack. Where there was none, on the thread's other stack if
+// it has one, for its own may be what is used up.
+static inline int posix_flags(const struct sigaction *before) {
+    bool none = before->sa_handler == SIG_DFL || before->sa_handler == SIG_IGN;
+
+    return SA_SIGINFO | (none ? SA_ONSTACK : 0) |
+           (before->sa_flags & (SA_NODEFER | SA_RESTART | SA_ONSTACK));
+}
+
+// What was there is read first, for the handler may run at once.
 static inline struct mh_os_err mh_posix_on_trap(void (*hook)(uintptr_t)) {
     int saved = errno;
     int code = 0;
@@ -67,8 +91,7 @@ static inline struct mh_os_err mh_posix_on_trap(void (*hook)(uintptr_t)) {
         }
         struct sigaction action = *before;
         action.sa_sigaction = posix_on_trap;
-        action.sa_flags = SA_SIGINFO | SA_ONSTACK |
-                          (before->sa_flags & (SA_NODEFER | SA_RESTART));
+        action.sa_flags = posix_flags(before);
         code = sigaction(posix_trap_signals[i], &action, NULL) == 0 ? 0 : errno;
     }
     errno = saved;

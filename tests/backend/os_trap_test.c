@@ -260,6 +260,43 @@ static void read_and_ignore(void) {
     read_what_traps();
 }
 
+// Handlers that are none, given with the flag of those that want to know more.
+static void handle_with_info(void (*handler)(int)) {
+    struct sigaction action = {.sa_flags = SA_SIGINFO};
+    action.sa_handler = handler;
+    handle(&action);
+}
+
+static void read_with_a_default_that_wants_info(void) {
+    handle_with_info(SIG_DFL);
+    read_what_traps();
+}
+
+static void send_to_a_default_that_wants_info(void) {
+    handle_with_info(SIG_DFL);
+    send();
+}
+
+static void send_to_who_ignores_with_info(void) {
+    handle_with_info(SIG_IGN);
+    send();
+}
+
+// Runs once, and returns: the access is tried again, and then nobody is there.
+static void run_once(int number) {
+    (void)number;
+    if (nbefore++ != 0) {
+        _exit(44);
+    }
+}
+
+static void read_with_a_handler_for_one_time(void) {
+    struct sigaction action = {.sa_handler = run_once,
+                               .sa_flags = (int)SA_RESETHAND};
+    handle(&action);
+    read_what_traps();
+}
+
 static bool is_killed(int status) {
     return WIFSIGNALED(status) &&
            (WTERMSIG(status) == SIGSEGV || WTERMSIG(status) == SIGBUS);
@@ -268,13 +305,23 @@ static bool is_killed(int status) {
 START_TEST(without_a_handler_the_process_ends_as_it_would_have) {
     ck_assert(is_killed(end_of(read_what_traps)));
     ck_assert(is_killed(end_of(read_and_ignore)));
+    ck_assert(is_killed(end_of(read_with_a_default_that_wants_info)));
+}
+END_TEST
+
+START_TEST(a_handler_for_one_time_runs_once) {
+    ck_assert(is_killed(end_of(read_with_a_handler_for_one_time)));
 }
 END_TEST
 
 START_TEST(a_signal_that_was_sent_is_no_trap) {
     int status = end_of(send);
     ck_assert(is_killed(status) || WEXITSTATUS(status) == 42);
+    status = end_of(send_to_a_default_that_wants_info);
+    ck_assert(is_killed(status) || WEXITSTATUS(status) == 42);
     status = end_of(send_to_who_ignores);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 42);
+    status = end_of(send_to_who_ignores_with_info);
     ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 42);
 }
 END_TEST
@@ -301,6 +348,7 @@ int main(void) {
     tcase_add_test(tcase, the_programs_handler_runs_after_it_was_told);
     tcase_add_test(tcase, the_programs_handler_gets_what_it_would_have_got);
     tcase_add_test(tcase, without_a_handler_the_process_ends_as_it_would_have);
+    tcase_add_test(tcase, a_handler_for_one_time_runs_once);
     tcase_add_test(tcase, a_signal_that_was_sent_is_no_trap);
 #endif
     suite_add_tcase(suite, tcase);
