@@ -225,6 +225,7 @@ void mh_bad_free(const void *p, const char *function, size_t given_size) {
 
 void mh_bad_write(enum mh_bad_free_kind kind, uintptr_t slot,
                   const char *function) {
+    int saved = errno; // a free keeps it, whatever the handler does
     struct mh_bad_free what = {.address = (const void *)slot,
                                .function = function,
                                .given_size = SIZE_MAX};
@@ -232,6 +233,7 @@ void mh_bad_write(enum mh_bad_free_kind kind, uintptr_t slot,
     what.kind = kind;
     MH_ADD_RELAXED(&bad_frees.count, 1);
     tell(&what);
+    errno = saved;
 }
 
 void mh_bad_free_late(const void *p) {

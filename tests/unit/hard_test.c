@@ -71,6 +71,16 @@ START_TEST(the_end_of_a_string_written_too_far_is_found) {
 }
 END_TEST
 
+START_TEST(a_free_that_is_told_keeps_errno) {
+    char *p = mheap_malloc(40);
+    p[40] ^= 1;
+    errno = 7;
+    mheap_free(p);
+    ck_assert_int_eq(errno, 7);
+    require(MHEAP_BAD_OVERFLOW, p);
+}
+END_TEST
+
 START_TEST(realloc_finds_it_as_well) {
     char *p = mheap_malloc(40);
     p[40] ^= 1;
@@ -495,6 +505,7 @@ int main(void) {
     tcase_add_test(tcase, an_object_has_the_bytes_that_were_asked_for);
     tcase_add_test(tcase, one_byte_too_many_is_found_by_free);
     tcase_add_test(tcase, the_end_of_a_string_written_too_far_is_found);
+    tcase_add_test(tcase, a_free_that_is_told_keeps_errno);
     tcase_add_test(tcase, realloc_finds_it_as_well);
     tcase_add_test(tcase, a_thread_that_frees_anothers_object_finds_it_as_well);
     tcase_add_test(tcase, new_objects_are_zero_and_freed_ones_are_zero_at_once);
