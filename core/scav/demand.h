@@ -4,8 +4,8 @@
 // a fault for nothing. So what was taken again since the last round is kept
 // from then on: the program has shown that its waves are longer than the time
 // between two rounds. An eighth of what is kept goes in each round, to find out
-// whether it is still wanted; all of it when the heap made nothing at all in
-// the meantime, for then the program is idle and nobody waits for a fault.
+// whether it is still wanted; all of it when the heap made no span and no
+// large object in the meantime: then the program is taken for idle.
 //
 // Pages are counted, not remembered: the heap is filled from below, and what
 // rounds give back lies below what was never used. Pure but for its own fields;

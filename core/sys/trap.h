@@ -18,8 +18,8 @@ MH_NODISCARD enum mh_status mh_trap_tell(void (*hook)(uintptr_t address));
 // innermost first, and says how many it found: at most max. It follows frame
 // pointers. Where the program was built without them it ends early, or, where
 // another value looks like one, goes on with addresses that mean nothing; the
-// first is right wherever the library itself has frames. It takes no lock and
-// does not trap.
+// first is right wherever the library itself has frames. It takes no lock, and
+// reads nothing that could not be read a moment before.
 unsigned mh_stack_take(uintptr_t *returns, unsigned max);
 
 #endif // MHEAP_CORE_SYS_TRAP_H
