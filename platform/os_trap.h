@@ -14,10 +14,11 @@
 #include "platform/os.h"
 
 // mh_os_on_trap registers, once per process, what is told the address of every
-// access that traps. Then things go on as they would have: the handler that the
-// program had registered before runs, or what the system does without one. The
-// hook runs in the thread that trapped, wherever that was, with its locks held.
-// A handler that the program registers later takes the place of this one.
+// access that traps; on s390x, whose processor tells no more, that of its page.
+// Then things go on as they would have: the handler that the program had
+// registered before runs, or what the system does without one. The hook runs in
+// the thread that trapped, wherever that was, with its locks held. A handler
+// that the program registers later takes the place of this one.
 MH_NODISCARD struct mh_os_err mh_os_on_trap(void (*hook)(uintptr_t address));
 
 // mh_os_can_read: the size bytes at an address can be read without a trap, by

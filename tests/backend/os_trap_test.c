@@ -190,16 +190,25 @@ static bool tells(void) {
     return false;
 }
 
+// The processor of s390x tells the page and no more.
+static bool was_told(const char *address) {
+#    if defined(__s390x__)
+    return told == ((uintptr_t)address & ~(uintptr_t)4095);
+#    else
+    return told == (uintptr_t)address;
+#    endif
+}
+
 START_TEST(the_programs_handler_runs_after_it_was_told) {
     struct sigaction action = {.sa_handler = plain};
     want = two_pages();
     handle(&action);
     if (tells()) {
         trap(want);
-        ck_assert_uint_eq(told, (uintptr_t)want);
+        ck_assert(was_told(want));
         ck_assert_uint_eq(nbefore, 1);
         trap(want + 100); // and every time
-        ck_assert_uint_eq(told, (uintptr_t)want + 100);
+        ck_assert(was_told(want + 100));
         ck_assert_uint_eq(nbefore, 2);
     }
 }
