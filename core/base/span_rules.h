@@ -22,10 +22,9 @@ struct mh_span_shape {
     uint64_t npages;
     uint64_t slot_size; // 0: large
     uint64_t nslots;
-    uint64_t large_size; // of a large object, 0 of others
-    uint64_t
-        large_start;     // bytes in front of it, in the first page; 0 of others
-    uint64_t size_class; // 0: large
+    uint64_t large_size;  // of a large object, 0 of others
+    uint64_t large_start; // bytes in front of it in its first page, or 0
+    uint64_t size_class;  // 0: large
     uint64_t nclasses;
     uint64_t class_size; // of size_class
     uint64_t class_nslots;

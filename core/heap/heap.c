@@ -322,13 +322,13 @@ void mh_heap_count_freed_locked(struct mheap *heap, size_t npages) {
 
 void mh_heap_count_large(struct mheap *heap, size_t npages) {
     mh_lock(&heap->lock);
-    count_large_locked(heap, LARGE, npages);
+    mh_heap_count_large_locked(heap, npages);
     mh_unlock(&heap->lock);
 }
 
 void mh_heap_count_freed(struct mheap *heap, size_t npages) {
     mh_lock(&heap->lock);
-    count_freed_locked(heap, LARGE, npages);
+    mh_heap_count_freed_locked(heap, npages);
     mh_unlock(&heap->lock);
 }
 

@@ -148,7 +148,8 @@ void mh_heap_free_large(struct mheap *heap, uintptr_t base, size_t npages);
 void mh_heap_resize_large(struct mheap *heap, size_t before, size_t after);
 
 // mh_heap_count_large counts a large object whose pages were taken by other
-// means; mh_heap_count_freed one whose pages go so.
+// means; mh_heap_count_freed one whose pages go so. Those named _locked are for
+// callers that hold the heap's lock.
 void mh_heap_count_large(struct mheap *heap, size_t npages);
 void mh_heap_count_freed(struct mheap *heap, size_t npages);
 void mh_heap_count_large_locked(struct mheap *heap, size_t npages);

@@ -30,7 +30,7 @@ enum {
     MH_SAMPLE_FRAMES = 24, // of a stack that are kept
 };
 
-// Where the pool lies; limit 0: there is none. Constant once it is there.
+// Where the pool lies; 0 bytes: there is none. Constant once it is there.
 struct mh_sample_range {
     uintptr_t base;
     uintptr_t bytes; // (a) written last
@@ -55,8 +55,8 @@ MH_COLD void *mh_sample_alloc(struct mh_cache *cache, size_t size,
                               size_t align);
 
 // mh_sample_free frees the object that starts at p, an address of the pool;
-// false when there is none. A write behind the object, which did not trap
-// because it lay within the alignment, is reported.
+// false when there is none. A write to the bytes behind the object that are
+// filled, which did not trap, is reported.
 MH_COLD bool mh_sample_free(uintptr_t p, const char *function);
 
 // What an address of the pool is about.

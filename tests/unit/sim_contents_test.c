@@ -8,35 +8,8 @@
 #include "platform/os.h"
 #include "platform/sim/sim.h"
 #include "tests/support/expect.h"
+#include "tests/support/sim_memory.h"
 #include "tests/support/test_main.h"
-
-static size_t page;    // bytes
-static size_t granule; // bytes
-
-static void become(enum mh_sim_os os) {
-    mh_sim_become(os);
-    page = mh_sim_traits_now()->page_size;
-    granule = mh_sim_traits_now()->reserve_align;
-}
-
-static void must(struct mh_os_err err) {
-    ck_assert_int_eq(err.code, 0);
-}
-
-static unsigned char *reserve(size_t size) {
-    void *base = NULL;
-
-    must(mh_os_reserve(NULL, size, &base));
-    return base;
-}
-
-static unsigned char *make_ready(size_t size) {
-    unsigned char *base = reserve((size + granule - 1) / granule * granule);
-
-    must(mh_os_map(base, size));
-    must(mh_os_used(base, size));
-    return base;
-}
 
 START_TEST(linux_shows_a_pattern_in_memory_that_was_given_up) {
     become(MH_SIM_LINUX);
