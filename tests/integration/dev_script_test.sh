@@ -98,7 +98,10 @@ END
     stand_in python3 <<'END'
 printf 'python3 %s\n' "$*" >>"$state/calls"
 [[ $1 != - ]] || echo core/base/lock.c
-[[ ! -e $state/lint_fails || $* != *check_layers* ]]
+if [[ -e $state/lint_fails && $* == *check_layers* ]]; then
+    echo "a finding of lint" >&2
+    exit 1
+fi
 END
     stand_in ctest <<'END'
 printf 'ctest %s\n' "$*" >>"$state/calls"
@@ -396,6 +399,14 @@ a_failed_phase_fails_the_test_but_hides_no_other() {
     expect "$out" "*phase lint: FAILED*"
     expect "$out" "*phase asan: ok*"
     expect "$err" "*failed: lint*"
+}
+
+what_a_failed_phase_said_last_comes_again_at_the_end() {
+    built_machine
+    touch "$state/lint_fails"
+    dev_fed test
+    expect "$err" "*the end of lint:*a finding of lint*failed: lint*"
+    expect_no "$err" "*the end of asan*"
 }
 
 a_failed_build_ends_the_test() {
