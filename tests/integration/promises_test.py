@@ -32,12 +32,12 @@ class PromisesTest(unittest.TestCase):
         path.write_text("#!/bin/sh\n" + text)
         path.chmod(0o755)
 
-    def machine(self, suite=None):
-        return promises.Machine(self.build, True, suite)
+    def machine(self, suite=None, quick=True):
+        return promises.Machine(self.build, quick, suite)
 
-    def result(self, name, suite=None):
+    def result(self, name, suite=None, quick=True):
         promise, = (p for p in promises.PROMISES if p.name == name)
-        return promises.measure(promise, self.machine(suite))
+        return promises.measure(promise, self.machine(suite, quick))
 
     def table(self, *rows, known=(), quick=False):
         """What run() prints of rows of (name, verdict), and what is wrong."""
@@ -132,7 +132,7 @@ class PromisesTest(unittest.TestCase):
         """The row where runs without and with the mode take so long, in turn."""
         with mock.patch.object(promises, "churn",
                                side_effect=[(time, 0) for time in times]):
-            return self.result("P5c")
+            return self.result("P5c", quick=False)
 
     def test_the_cost_of_hardening_is_the_ratio_of_the_best_runs(self):
         result = self.cost([2.0, 4.0, 1.0, 1.1, 3.0, 3.0, 2.0, 3.0, 2.0, 9.0])
@@ -142,24 +142,24 @@ class PromisesTest(unittest.TestCase):
         self.assertEqual(result.verdict, promises.SHORT)
 
     def found(self, uses, overflows):
-        """The row where so many of 2,000 trials find each mistake."""
+        """The row where so many of 8,000 trials find each mistake."""
         self.script("probe_guards", f"echo uses={uses} overflows={overflows}",
                     "bin")
         return self.result("P6a")
 
     def test_samples_find_what_the_model_says_within_a_tenth(self):
-        result = self.found(1264, 787)
+        result = self.found(5056, 3148)
         self.assertEqual(result.verdict, promises.PASS)
         self.assertIn("use after free 0.632 (0.632)", result.measured)
         self.assertIn("overflow 0.394 (0.393)", result.measured)
-        for wrong in ((1100, 787), (1400, 787), (1264, 700), (1264, 870)):
+        for wrong in ((4400, 3148), (5600, 3148), (5056, 2800), (5056, 3480)):
             self.assertEqual(self.found(*wrong).verdict, promises.SHORT)
 
     def sampling(self, plain, sampled):
         """The row where churning without and with samples takes so much."""
         with mock.patch.object(promises, "churn",
                                side_effect=[plain, sampled] * 7):
-            return self.result("P6b")
+            return self.result("P6b", quick=False)
 
     def test_the_cost_of_samples_is_a_64th_of_what_as_many_more_take(self):
         result = self.sampling((1.0, 9000), (1.31, 9512))
@@ -168,6 +168,11 @@ class PromisesTest(unittest.TestCase):
         for wrong in ((1.34, 9000), (1.0, 9513)):
             self.assertEqual(self.sampling((1.0, 9000), wrong).verdict,
                              promises.SHORT)
+
+    def test_a_quick_run_judges_no_time(self):
+        with mock.patch.object(promises, "churn", side_effect=AssertionError):
+            for name in ("P5c", "P6b"):
+                self.assertEqual(self.result(name).verdict, promises.NOT_RUN)
 
     def test_the_table_counts_every_row(self):
         text, wrong = self.table(("A", "pass"), ("B", "not run"), ("C", "pass"))
