@@ -92,7 +92,7 @@ static int waves(long most_kib) {
     pthread_t threads[NTHREADS];
     free(malloc(100));
     REQUIRE(pthread_barrier_init(&meeting, NULL, NTHREADS) == 0);
-    long before = status_kib("VmRSS:");
+    long before = status_of("VmRSS:");
     for (uintptr_t i = 0; i < NTHREADS; i++) {
         REQUIRE(pthread_create(&threads[i], NULL, make_waves,
                                (void *)(i + 1)) == 0);
@@ -100,7 +100,7 @@ static int waves(long most_kib) {
     for (int i = 0; i < NTHREADS; i++) {
         REQUIRE(pthread_join(threads[i], NULL) == 0);
     }
-    long peak = status_kib("VmHWM:") - before;
+    long peak = status_of("VmHWM:") - before;
     printf("peak %ld KiB, %ld allowed, beside %ld at the start\n", peak,
            most_kib, before);
     return peak <= most_kib ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -169,7 +169,7 @@ static void is_refused_and_lives(size_t size) {
 static int full(void) {
     static const size_t sizes[] = {64, 1000, 1 << 20, 30000, 200};
     memset(all, 1, sizeof(all)); // its pages are not what is measured
-    long before = status_kib("VmRSS:");
+    long before = status_of("VmRSS:");
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         is_refused_and_lives(sizes[i]);
     }
@@ -177,7 +177,7 @@ static int full(void) {
     REQUIRE(p != NULL);
     free(p);
     printf("peak %ld KiB, beside %ld at the start\n",
-           status_kib("VmHWM:") - before, before);
+           status_of("VmHWM:") - before, before);
     return EXIT_SUCCESS;
 }
 

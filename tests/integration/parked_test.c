@@ -29,22 +29,6 @@ enum {
 static sem_t here;
 static size_t object_bytes;
 
-// Exact, unlike VmRSS, which may lag behind by some pages of every thread.
-static double resident_kib(void) {
-    char line[256];
-    long kib = -1;
-    FILE *rollup = fopen("/proc/self/smaps_rollup", "r");
-    REQUIRE(rollup != NULL);
-    while (fgets(line, sizeof(line), rollup) != NULL) {
-        if (strncmp(line, "Rss:", 4) == 0) {
-            kib = strtol(line + 4, NULL, 10);
-        }
-    }
-    (void)fclose(rollup);
-    REQUIRE(kib > 0);
-    return (double)kib;
-}
-
 static void *park(void *arg) {
     if (object_bytes != 0) {
         void *object = malloc(object_bytes);
@@ -74,14 +58,14 @@ static unsigned start_threads(void) {
 static double measure(void) {
     free(malloc(OBJECT_BYTES)); // the first thread's own start
     REQUIRE(sem_init(&here, 0, 0) == 0);
-    double before = resident_kib();
+    long before = resident_kib();
     unsigned n = start_threads();
     REQUIRE(n >= ENOUGH);
     for (unsigned i = 0; i < n; i++) {
         while (sem_wait(&here) != 0) {
         }
     }
-    return (resident_kib() - before) / n;
+    return (double)(resident_kib() - before) / n;
 }
 
 static double measure_in_child(size_t bytes) {

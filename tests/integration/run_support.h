@@ -22,21 +22,31 @@ static inline void require_failed(const char *condition, const char *file,
     _Exit(EXIT_FAILURE);
 }
 
-// One field of /proc/self/status in KiB: "VmRSS:", "VmHWM:".
-static inline long status_kib(const char *field) {
+// The number behind a name at the beginning of a line of the file.
+static inline long number_of(const char *path, const char *field) {
     char line[256];
     long value = -1;
-    FILE *status = fopen("/proc/self/status", "r");
+    FILE *file = fopen(path, "r");
 
-    REQUIRE(status != NULL);
-    while (fgets(line, sizeof(line), status) != NULL) {
+    REQUIRE(file != NULL);
+    while (fgets(line, sizeof(line), file) != NULL) {
         if (strncmp(line, field, strlen(field)) == 0) {
             value = strtol(line + strlen(field), NULL, 10);
         }
     }
-    (void)fclose(status);
+    (void)fclose(file);
     REQUIRE(value >= 0);
     return value;
+}
+
+// Of /proc/self/status, in KiB where it is a size: "VmHWM:", "Threads:".
+static inline long status_of(const char *field) {
+    return number_of("/proc/self/status", field);
+}
+
+// Exact, unlike VmRSS, which may lag behind by some pages of every thread.
+static inline long resident_kib(void) {
+    return number_of("/proc/self/smaps_rollup", "Rss:");
 }
 
 // Splitmix64: every seed is a good one.

@@ -91,6 +91,6 @@ int main(int argc, char **argv) {
         uses += use;
     }
     (void)printf("overflows=%u uses=%u peak_kib=%ld\n", overflows, uses,
-                 status_kib("VmHWM:"));
+                 status_of("VmHWM:"));
     return EXIT_SUCCESS;
 }

@@ -28,7 +28,7 @@ int main(int argc, char **argv) {
 
     REQUIRE(objects != NULL);
     memset(objects, 0, n * sizeof(*objects)); // is not what is measured
-    long before = status_kib("VmRSS:");
+    long before = status_of("VmRSS:");
     for (size_t i = 0; i < n; i++) {
         objects[i] = malloc(BYTES);
         REQUIRE(objects[i] != NULL);
@@ -45,6 +45,6 @@ int main(int argc, char **argv) {
     (void)sleep(2);
     spent = processor_ms() - spent;
     (void)printf("live_kib=%zu left_kib=%ld cpu_ms=%.1f\n", kept * BYTES / 1024,
-                 status_kib("VmRSS:") - before, spent);
+                 status_of("VmRSS:") - before, spent);
     return EXIT_SUCCESS;
 }

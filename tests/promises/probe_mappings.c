@@ -41,6 +41,6 @@ int main(int argc, char **argv) {
     size_t at_once = mappings();
     (void)sleep(3);
     (void)printf("at_once=%zu later=%zu resident_mib=%ld\n", at_once,
-                 mappings(), status_kib("VmRSS:") / 1024);
+                 mappings(), status_of("VmRSS:") / 1024);
     return EXIT_SUCCESS;
 }

@@ -52,7 +52,7 @@ int main(int argc, char **argv) {
     (void)printf("%s", ""); // the output's own memory
     struct rlimit limit;
     limit.rlim_cur = limit.rlim_max =
-        (size_t)status_kib("VmSize:") * 1024 + room;
+        (size_t)status_of("VmSize:") * 1024 + room;
     REQUIRE(setrlimit(RLIMIT_AS, &limit) == 0);
     for (size_t i = 0; i < 4; i++) {
         struct link *list = NULL;

@@ -65,9 +65,9 @@ int main(int argc, char **argv) {
 
     REQUIRE(pthread_key_create(&key, again) == 0);
     run(n / 10);
-    long before = status_kib("VmRSS:");
+    long before = resident_kib();
     run(n);
-    double grown = (double)(status_kib("VmRSS:") - before) * 1024;
+    double grown = (double)(resident_kib() - before) * 1024;
     (void)printf("threads=%llu grown_kib=%.0f bytes_per_thread=%.2f\n",
                  (unsigned long long)(n + n / 10), grown / 1024,
                  grown / (double)n);

@@ -153,7 +153,7 @@ static void watch(unsigned number) {
     for (; now_ms() - begin < (uint64_t)cycle_seconds * 1000; n++) {
         (void)usleep(100000);
         live += (double)atomic_load(&live_bytes) / 1024;
-        resident += (double)status_kib("VmRSS:");
+        resident += (double)status_of("VmRSS:");
         if (n % (FORK_EVERY * 10) == FORK_EVERY * 10 - 1) {
             fork_once();
         }
