@@ -11,6 +11,9 @@ struct mh_limits mh_limits;
 bool mh_limit_claim(uint64_t bytes) {
     uint64_t counted = MH_LOAD_RELAXED(&mh_limits.counted);
     do {
+        if (bytes > UINT64_MAX - counted) {
+            return false; // more than there can be, and the counter would wrap
+        }
         uint64_t hard = MH_LOAD_RELAXED(&mh_limits.hard);
         if (hard != 0 && (counted > hard || bytes > hard - counted)) {
             mh_limit_refuse();

@@ -126,7 +126,8 @@ MH_NODISCARD enum mh_status mh_sys_unused(void *base, size_t size,
 size_t mh_sys_unused_ranges(const struct mh_range *ranges, size_t n,
                             enum mh_purpose purpose);
 
-// mh_sys_fault: Prepared or Ready -> Reserved; `was` says how many of each.
+// mh_sys_fault: Prepared or Ready -> Reserved; `was` says how many of each. On
+// failure the states are as before, the contents undefined.
 MH_NODISCARD enum mh_status mh_sys_fault(void *base, size_t size,
                                          struct mh_split was,
                                          enum mh_purpose purpose);

@@ -25,8 +25,8 @@
 // may work on different parts of a region at the same time, but not on the same
 // part, and nobody may use a region while it is freed. errno is kept.
 //
-// On failure every part is in the state it was in. A part that was to become
-// Prepared from Ready may then have lost its contents, and is still Ready.
+// On failure every part is in the state it was in. What was Ready and was to be
+// Prepared or Reserved may then have lost its contents, and is still Ready.
 
 #ifndef MHEAP_OS_H
 #define MHEAP_OS_H

@@ -125,6 +125,15 @@ START_TEST(what_the_system_refuses_is_not_counted) {
 }
 END_TEST
 
+START_TEST(what_there_cannot_be_is_refused_and_leaves_the_count_whole) {
+    void *base = mh_sys_alloc(page, MH_FOR_HEAP);
+    ck_assert_ptr_nonnull(base);
+    ck_assert_ptr_null(mh_sys_alloc(SIZE_MAX - page + 1, MH_FOR_HEAP));
+    ck_assert_uint_eq(counted(), page);
+    ck_assert_uint_eq(mh_limits.refusals, 0);
+}
+END_TEST
+
 START_TEST(what_the_system_does_not_take_back_stays_counted) {
     void *base = mh_sys_alloc(page, MH_FOR_HEAP);
     mh_sim_fail_kind(MH_OP_unused, true);
@@ -189,6 +198,8 @@ int main(void) {
     tcase_add_test(tcase, what_the_system_refuses_is_not_counted);
     tcase_add_test(tcase, what_the_system_does_not_take_back_stays_counted);
     tcase_add_test(tcase, what_is_about_to_go_may_pass_the_limit);
+    tcase_add_test(tcase,
+                   what_there_cannot_be_is_refused_and_leaves_the_count_whole);
     tcase_add_test(tcase,
                    a_limit_below_what_is_counted_refuses_and_nothing_else);
     tcase_add_test(tcase, how_much_is_too_much_is_said_for_any_numbers);
