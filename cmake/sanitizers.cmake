@@ -27,3 +27,10 @@ if(MHEAP_SANITIZE)
         -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
     add_link_options(-fsanitize=${mheap_sanitizers})
 endif()
+
+# For fuzzing engines: what covers what is seen by them, and each *_fuzz program
+# is one's own (tests/fuzz/corpus.cmake).
+option(MHEAP_FUZZERS "Build tests/fuzz for libFuzzer or AFL++ (clang)" OFF)
+if(MHEAP_FUZZERS)
+    add_compile_options(-fsanitize=fuzzer-no-link)
+endif()

@@ -13,6 +13,7 @@ set(MHEAP_SIM_BACKEND "")
 add_compile_definitions(_WASI_EMULATED_SIGNAL)
 # What fork leaves behind, and nothing but threads.
 set(MHEAP_TESTS_LEFT_OUT os_posix fork heap_regress heap_fault
-    fork_stress first_use_stress huge_stress limit_stress threads_stress)
+    fork_stress first_use_stress huge_stress limit_stress threads_stress
+    environment)
 # For what tests, not the library, ask.
 add_compile_definitions(_WASI_EMULATED_GETPID)

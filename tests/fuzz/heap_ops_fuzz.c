@@ -5,10 +5,11 @@
 //
 //   heap_ops_fuzz [--steps N] [--seconds N] [--seed N] [--os NAME]
 //   heap_ops_fuzz --os NAME --replay FILE       what a failure printed
+//   heap_ops_fuzz FILE...                       inputs of an engine
 //
 // Without --os a quarter of the steps is run as each of the four systems that
-// the simulator knows. Compiled with MH_LIBFUZZER it is a libFuzzer target:
-// every eight bytes are one operation.
+// the simulator knows. Of an engine's input (fuzz_driver.h) every eight bytes
+// are one operation; MHEAP_SIM names the system.
 
 #include <inttypes.h>
 #include <signal.h>
@@ -23,24 +24,14 @@
 #include <unistd.h>
 
 #include "platform/sim/sim.h"
+#include "tests/fuzz/fuzz_driver.h"
 #include "tests/fuzz/heap_ops.h"
 #include "tests/support/objects.h"
 #if !MH_HAVE_FORK
 #    include "tests/support/self.h"
 #endif
 
-static void on_signal(int number) {
-    ops_print_log();
-    signal(number, SIG_DFL);
-    raise(number);
-}
-
-#ifdef MH_LIBFUZZER
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    signal(SIGABRT, on_signal);
     ops_begin();
     for (size_t i = 0; i + 8 <= size; i += 8) {
         uint16_t half[4];
@@ -53,7 +44,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     return 0;
 }
 
-#else
+#ifndef MH_LIBFUZZER
+
+static void on_signal(int number) {
+    ops_print_log();
+    signal(number, SIG_DFL);
+    raise(number);
+}
 
 // Of all kinds some are rarer, and allocating and freeing take turns in being
 // more frequent, so that the heap is full at times and empty at others.
@@ -206,6 +203,9 @@ static int passed_os(void) {
 #    endif
 
 int main(int argc, char **argv) {
+    if (argc > 1 && strncmp(argv[1], "--", 2) != 0) {
+        return fuzz_run_files(argv + 1, argc - 1);
+    }
     struct settings s = parse(argc, argv);
     if (passed_os() >= 0) {
         s.os = passed_os();

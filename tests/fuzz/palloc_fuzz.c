@@ -2,13 +2,15 @@
 //
 // The oracle keeps the state of every page of a universe of addresses in a byte
 // array and answers by looking at all of them. Each operation is performed on
-// both; answers, counters and states must agree, and the invariants must hold.
+// both, and the answers must agree. After each, or in most runs after one in so
+// many, counters and states must agree, too, and the invariants must hold.
 //
 //   palloc_fuzz [--seconds N] [--steps N] [--seed N]   seeded random runs
 //   palloc_fuzz --replay FILE                          what a failure printed
+//   palloc_fuzz FILE...                                inputs of an engine
 //
-// Compiled with MH_LIBFUZZER it is a libFuzzer target instead: the first bytes
-// of an input choose the universe, every further eight are one operation.
+// Of an engine's input (fuzz_driver.h) the first bytes choose the universe,
+// every further eight are one operation.
 //
 // Long because one oracle answers for all operations.
 
@@ -23,6 +25,7 @@
 #include "core/meta/persistent.h"
 #include "core/page/page_cache.h"
 #include "core/page/palloc.h"
+#include "tests/fuzz/fuzz_driver.h"
 
 // What the oracle knows of a page.
 enum page {
@@ -89,27 +92,6 @@ static struct universe logged_universe;
 static _Alignas(64) unsigned char buffer[8 << 20];
 static struct mh_persistent mem;
 
-static const char *const kind_names[] = {
-#define KIND_NAME(name) #name,
-    OP_KINDS(KIND_NAME)};
-
-static void print_log(void) {
-    const struct universe *u = &logged_universe;
-    fprintf(stderr, "universe %" PRIxPTR " %zu %zu %u\n", u->base, u->npages,
-            u->piece, u->check_every);
-    for (size_t i = 0; i < nlogged; i++) {
-        const struct op *op = &log_ops[i];
-        fprintf(stderr, "%s %" PRIu32 " %" PRIu32 " %" PRIu32 "\n",
-                kind_names[op->kind], op->a, op->b, op->c);
-    }
-}
-
-static void on_signal(int number) {
-    print_log();
-    signal(number, SIG_DFL);
-    raise(number);
-}
-
 #define REQUIRE(condition) \
     ((condition) ? (void)0 : disagree(#condition, __LINE__))
 
@@ -130,16 +112,18 @@ static bool is_free(const struct state *s, size_t i) {
     return s->page[i] == FREE || s->page[i] == RELEASED;
 }
 
+// first_not_free is the first page of [i, i + n) that cannot be had, be it that
+// there is none; i + n when all can.
+static size_t first_not_free(const struct state *s, size_t i, size_t n) {
+    size_t k = i;
+    while (k < i + n && k < s->u.npages && is_free(s, k)) {
+        k++;
+    }
+    return k;
+}
+
 static bool range_free(const struct state *s, size_t i, size_t n) {
-    if (n > s->u.npages - i) {
-        return false;
-    }
-    for (size_t k = i; k < i + n; k++) {
-        if (!is_free(s, k)) {
-            return false;
-        }
-    }
-    return true;
+    return first_not_free(s, i, n) == i + n;
 }
 
 // set_range changes n pages and returns how many of them were `counted`.
@@ -201,8 +185,11 @@ static void do_alloc(struct state *s, const struct op *op) {
     size_t i = (align - misfit) & (align - 1);
     size_t released = 0, expected = 0;
 
-    while (i < s->u.npages && !range_free(s, i, n)) {
-        i += align;
+    for (size_t k = 0; i < s->u.npages; i += ((k - i) / align + 1) * align) {
+        k = first_not_free(s, i, n);
+        if (k == i + n) {
+            break;
+        }
     }
     if (i < s->u.npages) {
         expected = address_of(s, i);
@@ -560,14 +547,16 @@ static void finish(struct state *s) {
 }
 
 // make_universe derives one from three numbers: small ones mostly, the ends of
-// the address space among them.
+// the address space among them. To look at all pages takes as long as fifty
+// operations: most runs do it now and then, and a failure is found by its
+// replay, which does it after each.
 static struct universe make_universe(uint32_t a, uint32_t b, uint32_t c) {
     static const size_t pieces[] = {1, 3, 128, 512, 8192};
-    struct universe u = {.check_every = 1};
+    struct universe u = {.check_every = (c >> 16) % 32 == 0 ? 1 : 100};
 
-    u.npages = 64 + a % 8192;
+    u.npages = 64 + a % ((b >> 16) % 4 == 0 ? 8192 : 1024);
     u.piece = pieces[b % 5];
-    if (a % 16 == 15) { // large, so that the tree is four levels high
+    if (a % 64 == 63) { // large, so that the tree is four levels high
         u.npages = (size_t)MH_CHUNK_PAGES * (100 + a % 600);
         u.piece = 2048;
         u.check_every = 256;
@@ -581,16 +570,11 @@ static struct universe make_universe(uint32_t a, uint32_t b, uint32_t c) {
     return u;
 }
 
-#ifdef MH_LIBFUZZER
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     uint32_t word[3];
     if (size < sizeof(word)) {
         return 0;
     }
-    signal(SIGABRT, on_signal);
     memcpy(word, data, sizeof(word));
 
     struct state s;
@@ -605,7 +589,28 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     return 0;
 }
 
-#else
+#define KIND_NAME(name) #name,
+
+#ifndef MH_LIBFUZZER
+
+static const char *const kind_names[] = {OP_KINDS(KIND_NAME)};
+
+static void print_log(void) {
+    const struct universe *u = &logged_universe;
+    fprintf(stderr, "universe %" PRIxPTR " %zu %zu %u\n", u->base, u->npages,
+            u->piece, u->check_every);
+    for (size_t i = 0; i < nlogged; i++) {
+        const struct op *op = &log_ops[i];
+        fprintf(stderr, "%s %" PRIu32 " %" PRIu32 " %" PRIu32 "\n",
+                kind_names[op->kind], op->a, op->b, op->c);
+    }
+}
+
+static void on_signal(int number) {
+    print_log();
+    signal(number, SIG_DFL);
+    raise(number);
+}
 
 static uint64_t next_random(uint64_t *seed) {
     *seed += UINT64_C(0x9e3779b97f4a7c15);
@@ -685,6 +690,9 @@ int main(int argc, char **argv) {
 
     signal(SIGABRT, on_signal);
     signal(SIGSEGV, on_signal);
+    if (argc > 1 && strncmp(argv[1], "--", 2) != 0) {
+        return fuzz_run_files(argv + 1, argc - 1);
+    }
     for (int i = 1; i + 1 < argc; i += 2) {
         uint64_t value = strtoull(argv[i + 1], NULL, 0);
         if (strcmp(argv[i], "--seconds") == 0) {

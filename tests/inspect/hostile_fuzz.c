@@ -1,8 +1,7 @@
-// hostile_fuzz.c - the entry of libFuzzer: see hostile_patch.h.
+// hostile_fuzz.c - targets that lie, chosen by a fuzzer: see hostile_patch.h.
 
+#include "tests/fuzz/fuzz_main.h"
 #include "tests/inspect/hostile_patch.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     (void)hostile_patch(data, size);

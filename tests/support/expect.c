@@ -73,23 +73,28 @@ bool mh_traps(const void *address) {
     return trapped;
 }
 
+static void must(bool done) {
+    if (!done) {
+        abort();
+    }
+}
+
 void mh_error_of(void (*act)(void), char *text, size_t size) {
     int ends[2];
     int old = dup(STDERR_FILENO);
 
-    ck_assert_int_eq(pipe(ends), 0);
-    ck_assert_int_ge(dup2(ends[1], STDERR_FILENO), 0);
+    must(pipe(ends) == 0);
+    must(dup2(ends[1], STDERR_FILENO) >= 0);
     close(ends[1]);
     act();
-    ck_assert_int_ge(dup2(old, STDERR_FILENO), 0); // ends the pipe
+    must(dup2(old, STDERR_FILENO) >= 0); // ends the pipe
     close(old);
     (void)read_all(ends[0], text, size);
     close(ends[0]);
 }
 
 void mh_set_variable(const char *name, const char *value) {
-    ck_assert_int_eq(value != NULL ? setenv(name, value, 1) : unsetenv(name),
-                     0);
+    must((value != NULL ? setenv(name, value, 1) : unsetenv(name)) == 0);
 }
 
 bool mh_is_filled(const void *base, size_t size, unsigned char byte) {

@@ -23,6 +23,9 @@ bool mh_traps(const void *address);
 #    define mh_expect_trap(address, traps) ((void)(address), (void)(traps))
 #endif
 
+// Also outside of a test of Check, whose assertions nobody would hear there:
+// where the system refuses what these two need, the program aborts.
+//
 // mh_error_of runs act and stores what it writes to standard error, cut to
 // size - 1 bytes.
 void mh_error_of(void (*act)(void), char *text, size_t size);

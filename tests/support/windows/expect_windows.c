@@ -73,7 +73,9 @@ void mh_error_of(void (*act)(void), char *text, size_t size) {
 // The C library keeps a copy of the environment, in which nothing is empty.
 void mh_set_variable(const char *name, const char *value) {
     (void)_putenv_s(name, value != NULL ? value : "");
-    ck_assert(SetEnvironmentVariableA(name, value) || value == NULL);
+    if (!SetEnvironmentVariableA(name, value) && value != NULL) {
+        abort();
+    }
 }
 
 bool mh_is_filled(const void *base, size_t size, unsigned char byte) {
