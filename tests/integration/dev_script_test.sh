@@ -459,6 +459,28 @@ END
     expect "$err" "*failed: palloc_fuzz*"
 }
 
+an_engine_starts_from_the_inputs_that_are_kept() {
+    built_machine
+    mkdir -p "$work/tree/build/libfuzzer/bin"
+    stand_in palloc_fuzz <<'END'
+printf '%s %s\n' "${0##*/}" "$*" >>"$state/calls"
+[[ ! -e $state/fuzz_fails ]]
+END
+    mv "$work/bin/palloc_fuzz" "$work/tree/build/libfuzzer/bin/"
+    dev_fed fuzz --engine libfuzzer --minutes 2
+    expect_status 0
+    expect "$(calls)" "*cmake --build build/libfuzzer * --target tests_fuzz*"
+    expect "$(calls)" "*palloc_fuzz -max_total_time=120 *\
+build/fuzz/palloc tests/fuzz/corpus/palloc*"
+
+    touch "$state/fuzz_fails"
+    dev_fed fuzz --engine libfuzzer
+    expect_status 1
+    expect "$err" "*failed: palloc_fuzz*"
+    dev_fed fuzz --engine other
+    expect_status 2
+}
+
 fuzz_without_a_fuzzer_fails() {
     built_machine
     mkdir -p "$work/tree/build/dev/bin"
