@@ -10,6 +10,7 @@ import os
 import pathlib
 import sys
 import tempfile
+import threading
 import unittest
 from unittest import mock
 
@@ -37,7 +38,7 @@ class PromisesTest(unittest.TestCase):
 
     def result(self, name, suite=None, quick=True):
         promise, = (p for p in promises.PROMISES if p.name == name)
-        return promises.measure(promise, self.machine(suite, quick))
+        return promises.measure(promise, self.machine(suite, quick))[0]
 
     def table(self, *rows, known=(), quick=False):
         """What run() prints of rows of (name, verdict), and what is wrong."""
@@ -173,6 +174,42 @@ class PromisesTest(unittest.TestCase):
         with mock.patch.object(promises, "churn", side_effect=AssertionError):
             for name in ("P5c", "P6b"):
                 self.assertEqual(self.result(name).verdict, promises.NOT_RUN)
+
+    def order(self, quick):
+        """The order in which rows begin and end: a slow one, and a timed."""
+        seen, release = [], threading.Event()
+
+        def slow(_):
+            seen.append("slow begins")
+            self.assertTrue(quick or release.wait(60))
+            seen.append("slow ends")
+            return promises.Result("it", promises.PASS)
+
+        def other(name):
+            def do(_):
+                seen.append(name)
+                if name == "last":
+                    release.set()
+                return promises.Result("it", promises.PASS)
+            return do
+
+        rows = (promises.Promise("A", "", "", other("timed"), timed=True),
+                promises.Promise("C", "", "", other("last")),
+                promises.Promise("B", "", "", slow, beside=True))
+        names = [promise.name for promise, _, _ in
+                 promises.measured(self.machine(None, quick), rows)]
+        self.assertEqual(names, ["A", "C", "B"])
+        return seen
+
+    def test_a_full_run_does_others_while_the_longest_goes_on(self):
+        seen = self.order(quick=False)
+        self.assertEqual(seen[0], "timed")
+        self.assertCountEqual(seen[1:3], ["slow begins", "last"])
+        self.assertEqual(seen[3], "slow ends")
+
+    def test_a_quick_run_does_one_after_the_other(self):
+        self.assertEqual(self.order(quick=True),
+                         ["last", "slow begins", "slow ends"])
 
     def test_the_table_counts_every_row(self):
         text, wrong = self.table(("A", "pass"), ("B", "not run"), ("C", "pass"))
