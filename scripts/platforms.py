@@ -301,7 +301,7 @@ def run_fuzz(row, emulator):
     """As many steps of each fuzzer, from one seed, as the row has time for."""
     passed, failures = 0, []
     steps = FUZZ_STEPS["emulated" if emulator else "native"]
-    for name in ("heap_ops_fuzz", "palloc_fuzz"):
+    for name in ("heap_ops_fuzz", "os_layer_fuzz", "palloc_fuzz"):
         program = tree_of(row) / "bin" / name
         if not program.exists():
             program = program.with_suffix(".exe")

@@ -36,8 +36,9 @@ static void fuzz_keep_input(int number) {
     (void)raise(number);
 }
 
-static void fuzz_make_input(uint64_t *rng) {
+static void fuzz_make_input(uint64_t *rng, uint64_t steps) {
     size_t most = sizeof(fuzz_now.data) / FUZZ_STEP;
+    most = steps < most ? (size_t)steps : most;
     fuzz_now.size = FUZZ_STEP * (1 + (size_t)mh_random_below(rng, most));
     for (size_t i = 0; i < fuzz_now.size; i += FUZZ_STEP) {
         uint64_t word = mh_random(rng);
@@ -53,7 +54,7 @@ static int fuzz_random(uint64_t seconds, uint64_t steps) {
     (void)signal(SIGABRT, fuzz_keep_input);
     (void)signal(SIGSEGV, fuzz_keep_input);
     for (; done < steps && time(NULL) < end; fuzz_now.run++) {
-        fuzz_make_input(&rng);
+        fuzz_make_input(&rng, steps - done);
         (void)LLVMFuzzerTestOneInput(fuzz_now.data, fuzz_now.size);
         done += fuzz_now.size / FUZZ_STEP;
     }

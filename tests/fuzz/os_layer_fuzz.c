@@ -146,7 +146,7 @@ static void begin_region(struct slot *s, struct mheap_region region,
 
 // What the arguments of alloc and reserve ask for. One in sixteen is absurd.
 static size_t pick_size(uint16_t a) {
-    static const size_t absurd[] = {0, SIZE_MAX, SIZE_MAX / 2 + 1,
+    static const size_t absurd[] = {0, SIZE_MAX, SIZE_MAX - (1 << 18),
                                     SIZE_MAX - 4095};
     size_t size = (size_t)(1 + a / 16) * (facts.page_size / 64) - a % 3;
     return a % 16 == 15 ? absurd[a / 16 % 4] : size;
