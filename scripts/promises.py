@@ -523,18 +523,21 @@ def measure(promise, machine):
 
 
 def measured(machine, promises):
-    """Each row with its result and seconds, in their order. What takes hours
-    goes on beside the others, once those that are timed are done."""
-    started = {}
+    """Each row with its result and seconds. In a full run what takes hours goes
+    on beside the others, once those that are timed are done, and comes last."""
+    long = [p for p in promises if p.beside and not machine.quick]
+    others = [p for p in promises if p not in long]
+    timed = sum(p.timed for p in others)
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        for i, promise in enumerate(promises):
-            left = promises[i:]
-            if not machine.quick and not any(p.timed for p in left):
-                for long in left:
-                    if long.beside and long not in started:
-                        started[long] = pool.submit(measure, long, machine)
-            yield promise, *(started[promise].result() if promise in started
-                             else measure(promise, machine))
+        started = []
+        for promise in others:
+            if timed == 0 and not started:
+                started = [pool.submit(measure, p, machine) for p in long]
+            yield promise, *measure(promise, machine)
+            timed -= promise.timed
+        started = started or [pool.submit(measure, p, machine) for p in long]
+        for promise, future in zip(long, started):
+            yield promise, *future.result()
 
 
 def row(*cells):

@@ -175,41 +175,41 @@ class PromisesTest(unittest.TestCase):
             for name in ("P5c", "P6b"):
                 self.assertEqual(self.result(name).verdict, promises.NOT_RUN)
 
-    def order(self, quick):
-        """The order in which rows begin and end: a slow one, and a timed."""
-        seen, release = [], threading.Event()
+    def rows_of(self, full):
+        """The names of three rows as they come: the second takes long. In a
+        full run it ends only when the third has begun, and the other way
+        round."""
+        begun, release = threading.Event(), threading.Event()
 
-        def slow(_):
-            seen.append("slow begins")
-            self.assertTrue(quick or release.wait(60))
-            seen.append("slow ends")
-            return promises.Result("it", promises.PASS)
-
-        def other(name):
+        def passes(wait=None, tell=None):
             def do(_):
-                seen.append(name)
-                if name == "last":
-                    release.set()
-                return promises.Result("it", promises.PASS)
+                if tell:
+                    tell.set()
+                fine = not full or wait is None or wait.wait(10)
+                return promises.judged(fine, "it")
             return do
 
-        rows = (promises.Promise("A", "", "", other("timed"), timed=True),
-                promises.Promise("C", "", "", other("last")),
-                promises.Promise("B", "", "", slow, beside=True))
-        names = [promise.name for promise, _, _ in
-                 promises.measured(self.machine(None, quick), rows)]
-        self.assertEqual(names, ["A", "C", "B"])
-        return seen
+        rows = (promises.Promise("A", "", "", passes(), timed=True),
+                promises.Promise("B", "", "", passes(release, begun),
+                                 beside=True),
+                promises.Promise("C", "", "", passes(begun, release)))
+        results = list(promises.measured(self.machine(None, not full), rows))
+        self.assertEqual([result.verdict for _, result, _ in results[-2:]],
+                         [promises.PASS] * 2)
+        return [promise.name for promise, _, _ in results]
 
     def test_a_full_run_does_others_while_the_longest_goes_on(self):
-        seen = self.order(quick=False)
-        self.assertEqual(seen[0], "timed")
-        self.assertCountEqual(seen[1:3], ["slow begins", "last"])
-        self.assertEqual(seen[3], "slow ends")
+        self.assertEqual(self.rows_of(full=True), ["A", "C", "B"])
 
     def test_a_quick_run_does_one_after_the_other(self):
-        self.assertEqual(self.order(quick=True),
-                         ["last", "slow begins", "slow ends"])
+        self.assertEqual(self.rows_of(full=False), ["A", "B", "C"])
+
+    def test_what_takes_long_alone_is_done_too(self):
+        row = promises.Promise("B", "", "", lambda _: promises.judged(True, ""),
+                               beside=True)
+        (promise, result, _), = promises.measured(self.machine(quick=False),
+                                                  (row,))
+        self.assertEqual((promise, result.verdict), (row, promises.PASS))
 
     def test_the_table_counts_every_row(self):
         text, wrong = self.table(("A", "pass"), ("B", "not run"), ("C", "pass"))
