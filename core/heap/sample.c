@@ -130,7 +130,8 @@ static bool make_pool(struct mheap *heap) {
     return true;
 }
 
-// One thread makes the pool; the others are not served meanwhile.
+// One thread makes the pool; the others are not served meanwhile. That traps
+// are told comes first, so that a child has both, or makes what is missing.
 static bool has_pool(struct mheap *heap) {
     uint32_t none = MH_POOL_NONE;
     uint32_t *state = &mh_sample_pool.state;
@@ -140,12 +141,13 @@ static bool has_pool(struct mheap *heap) {
     if (!MH_CAS_ACQ_REL(state, &none, MH_POOL_MAKING)) {
         return false;
     }
+    if (mh_option(MH_OPTION_GUARD_REPORT) != 0 && !mh_sample_pool.tells) {
+        mh_sample_tell_traps();
+        mh_sample_pool.tells = true;
+    }
     if (!make_pool(heap)) {
         MH_STORE_RELEASE(state, MH_POOL_NONE);
         return false;
-    }
-    if (mh_option(MH_OPTION_GUARD_REPORT) != 0) {
-        mh_sample_tell_traps();
     }
     MH_STORE_RELEASE(state, MH_POOL_READY);
     return true;
@@ -175,7 +177,7 @@ static bool may_take_locked(uint64_t site) {
     unsigned live = 0, same = 0;
     for (unsigned i = 0; i < MH_SAMPLE_PLACES; i++) {
         const struct mh_sample_place *place = &mh_sample_pool.places[i];
-        live += place->is_live;
+        live += place->is_live || MH_LOAD_RELAXED(&place->trapped);
         same += place->is_live && place->site == site;
     }
     return live < MH_SAMPLE_PLACES &&
@@ -187,7 +189,7 @@ static struct mh_sample_place *oldest_locked(void) {
     struct mh_sample_place *oldest = NULL;
     for (unsigned i = 0; i < MH_SAMPLE_PLACES; i++) {
         struct mh_sample_place *place = &mh_sample_pool.places[i];
-        if (!place->is_live &&
+        if (!place->is_live && !MH_LOAD_RELAXED(&place->trapped) &&
             (oldest == NULL || place->freed < oldest->freed)) {
             oldest = place;
         }
@@ -195,8 +197,17 @@ static struct mh_sample_place *oldest_locked(void) {
     return oldest;
 }
 
-// Makes a place's page Ready; what is refused half way is gone on with next
-// time.
+// Where Prepared can be accessed, what was freed here would not trap any more.
+static void close_place(struct mh_sample_place *place) {
+    struct mh_split was = {.prepared = unit_bytes()};
+    if (mh_sys_fault((void *)place->base, was.prepared, was, MH_FOR_HEAP) ==
+        MH_OK) {
+        place->memory = MH_RESERVED;
+    }
+}
+
+// Makes a place's page Ready; what is refused half way is undone or, where that
+// is refused as well, gone on with next time.
 static bool open_place_locked(struct mh_sample_place *place) {
     void *base = (void *)place->base;
     size_t bytes = unit_bytes();
@@ -209,6 +220,7 @@ static bool open_place_locked(struct mh_sample_place *place) {
     if (place->memory == MH_PREPARED) {
         mh_heap_make_room_locked(mh_heap_by_id(0), bytes);
         if (mh_sys_used(base, bytes, bytes, MH_FOR_HEAP) != MH_OK) {
+            close_place(place);
             return false;
         }
         place->memory = MH_READY;
@@ -267,8 +279,16 @@ static uint64_t site_of(const struct mh_sample_call *call) {
     return site;
 }
 
+// The system is asked by threads without a cache only: a process may have told
+// it to allow no more than memory.
+static uint64_t this_thread(void) {
+    const struct mh_cache *cache = mh_tls_get();
+    bool known = cache != NULL && cache->state == MH_CACHE_IN_USE;
+    return known ? cache->thread : mh_thread_id();
+}
+
 static struct mh_sample_call this_call(void) {
-    struct mh_sample_call call = {.thread = mh_thread_id()};
+    struct mh_sample_call call = {.thread = this_thread()};
     call.nframes = mh_stack_take(call.frames, MH_SAMPLE_FRAMES);
     return call;
 }

@@ -24,6 +24,7 @@ struct mh_sample_place {
     uint64_t site;  // a hash of the calls that it came from
     uint64_t freed; // by how many sampled objects before and with this one
     bool is_live;   // the program has it
+    bool trapped;   // (a) an access did: no object comes here again
     uint8_t memory; // enum mh_state
     struct mh_sample_call made, gone;
 };
@@ -35,8 +36,9 @@ enum mh_sample_state {
 };
 
 struct mh_sample_pool {
-    uint32_t state;                                  // (a) enum mh_sample_state
-    uint64_t frees;                                  // (l) of the default heap
+    uint32_t state; // (a) enum mh_sample_state
+    bool tells;     // traps; of who makes the pool
+    uint64_t frees; // (l) of the default heap
     struct mh_sample_place places[MH_SAMPLE_PLACES]; // (l)
 };
 

@@ -117,6 +117,15 @@ static void say_where(struct mh_text *text, const struct mh_sample_about *about,
     mh_text_str(text, "\n");
 }
 
+// The access is tried again when it has been told. It must not find the object
+// of a thread that was given the page meanwhile.
+static void hold_place(uintptr_t address) {
+    size_t unit = (address - mh_sample_range.base) / unit_bytes();
+    if (unit % 2 == 1) {
+        MH_STORE_RELAXED(&mh_sample_pool.places[unit / 2].trapped, true);
+    }
+}
+
 // `mheap: bad access: WHAT: address 0x…`, then what is known.
 static void on_trap(uintptr_t address) {
     char buffer[192];
@@ -125,6 +134,7 @@ static void on_trap(uintptr_t address) {
         return;
     }
     struct mh_sample_about about = mh_sample_about(address);
+    hold_place(address);
     mh_text_str(&text, "mheap: bad access: ");
     mh_text_str(&text, word_for(&about, address));
     mh_text_str(&text, ": address ");

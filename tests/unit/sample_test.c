@@ -139,6 +139,26 @@ START_TEST(a_freed_one_traps_until_all_others_were_used) {
 }
 END_TEST
 
+START_TEST(a_freed_one_traps_where_the_next_is_refused_its_memory) {
+    char *first = sampled(100);
+    mheap_free(first);
+    for (unsigned i = 1; i < PLACES; i++) {
+        mheap_free(sampled(100)); // its place is the next one's now
+    }
+    mh_sim_fail_kind(MH_OP_used, true);
+    for (unsigned i = 0; i < 300; i++) {
+        void *p = mheap_malloc(100);
+        ck_assert(p == NULL || !is_sampled(p));
+        others[nothers] = p;
+        nothers += p != NULL;
+    }
+    mh_sim_fail_nothing();
+    ck_assert_int_eq(mh_sim_state_of(first), MH_RESERVED);
+    drop_others();
+    require_sound();
+}
+END_TEST
+
 START_TEST(it_has_the_bytes_that_were_asked_for) {
     size_t hard = (size_t)mheap_option_get(MHEAP_OPTION_HARDENED);
     // Of no bytes the hardened mode has others, that trap as well.
@@ -444,6 +464,21 @@ static void sample_and_tell(void) {
     ck_assert_int_eq(mheap_option_set(MHEAP_OPTION_GUARD_REPORT, 1), 0);
 }
 
+START_TEST(where_an_access_trapped_no_object_comes_again) {
+    char *first = sampled(100);
+    char *page = page_of(first);
+    mheap_free(first);
+    (void)told_of(first);
+    for (unsigned i = 0; i < 3 * PLACES; i++) {
+        char *p = sampled(100);
+        ck_assert_ptr_ne(page_of(p), page);
+        mheap_free(p);
+    }
+    drop_others();
+    require_sound();
+}
+END_TEST
+
 START_TEST(an_overflow_is_told_with_the_object_and_its_stack) {
     char *p = sampled_at(true);
     const char *text = told_of(page_of(p) + unit());
@@ -609,6 +644,8 @@ static void add_objects(TCase *tcase) {
     tcase_add_test(tcase,
                    an_object_lies_at_either_end_of_its_page_between_guards);
     tcase_add_test(tcase, a_freed_one_traps_until_all_others_were_used);
+    tcase_add_test(tcase,
+                   a_freed_one_traps_where_the_next_is_refused_its_memory);
     tcase_add_test(tcase, it_has_the_bytes_that_were_asked_for);
     tcase_add_test(tcase, it_has_the_alignment_that_was_asked_for);
     tcase_add_test(tcase, a_wrong_size_is_caught);
@@ -654,6 +691,7 @@ int main(void) {
     tcase_add_test(told, a_use_after_free_is_told_with_both_stacks);
     tcase_add_test(told, what_no_object_was_ever_near_is_told_as_that);
     tcase_add_test(told, a_trap_elsewhere_is_not_told);
+    tcase_add_test(told, where_an_access_trapped_no_object_comes_again);
     tcase_add_test(told, a_system_that_tells_of_no_traps_samples_all_the_same);
     tcase_add_test(told, a_bad_free_is_told_with_both_stacks);
     suite_add_tcase(suite, told);
