@@ -77,22 +77,38 @@ static inline int posix_flags(const struct sigaction *before) {
            (before->sa_flags & (SA_NODEFER | SA_RESTART | SA_ONSTACK));
 }
 
-// What was there is read first, for the handler may run at once.
+// What was there is read first, for the handler may run at once. Another thread
+// may set one of its own meanwhile: that is what was there then, and ours is
+// set again, to run as it would.
+static inline int posix_replace(int number, struct sigaction *before) {
+    struct sigaction action, found;
+
+    if (sigaction(number, NULL, before) != 0) {
+        return errno;
+    }
+    for (;;) {
+        action = *before;
+        action.sa_sigaction = posix_on_trap;
+        action.sa_flags = posix_flags(before);
+        if (sigaction(number, &action, &found) != 0) {
+            return errno;
+        }
+        if (found.sa_sigaction == posix_on_trap ||
+            (found.sa_sigaction == before->sa_sigaction &&
+             found.sa_flags == before->sa_flags)) {
+            return 0;
+        }
+        *before = found;
+    }
+}
+
 static inline struct mh_os_err mh_posix_on_trap(void (*hook)(uintptr_t)) {
     int saved = errno;
     int code = 0;
 
     posix_trap_hook = hook;
     for (int i = 0; i < 2 && code == 0; i++) {
-        struct sigaction *before = &posix_traps_before[i];
-        if (sigaction(posix_trap_signals[i], NULL, before) != 0) {
-            code = errno;
-            break;
-        }
-        struct sigaction action = *before;
-        action.sa_sigaction = posix_on_trap;
-        action.sa_flags = posix_flags(before);
-        code = sigaction(posix_trap_signals[i], &action, NULL) == 0 ? 0 : errno;
+        code = posix_replace(posix_trap_signals[i], &posix_traps_before[i]);
     }
     errno = saved;
     return (struct mh_os_err){code};
