@@ -68,6 +68,16 @@ source_lists() {
     done
 }
 
+# one_at_a_time COMMAND...: several targets may be made ready at once, and what
+# is fetched is for all of them.
+one_at_a_time() {
+    mkdir -p build/cross
+    (
+        flock 9
+        "$@"
+    ) 9>build/cross/fetching
+}
+
 # fetch_source PACKAGE: leaves its source in $SOURCE/PACKAGE. Everything apt
 # writes lies under $SOURCE, so this needs no rights. Some other source's failure
 # to answer is no matter as long as the package was found.
@@ -196,7 +206,7 @@ ready_darwin() {
     darwin-arm64) machine=aarch64-macos ;;
     esac
     mkdir -p "$2/bin" "$2/include" "$2/lib/pkgconfig"
-    fetch_zig
+    one_at_a_time fetch_zig
     zig_tool "$2" cc cc -target "$machine"
     zig_tool "$2" c++ c++ -target "$machine"
     zig_tool "$2" ar ar
@@ -211,7 +221,7 @@ if [[ ${1:-} == --packages && $# == 2 ]]; then
     exit 0
 fi
 if [[ ${1:-} == --source && $# == 2 ]]; then
-    fetch_source "$2" >&2
+    one_at_a_time fetch_source "$2" >&2
     readlink -f "$SOURCE/$2"
     exit 0
 fi
@@ -228,7 +238,7 @@ fi
 if [[ -e $prefix/lib/pkgconfig/check.pc ]]; then
     exit 0
 fi
-fetch_source check
+one_at_a_time fetch_source check
 if [[ $1 == wasm32 ]]; then
     header_of_check "$prefix"
 else

@@ -13,7 +13,7 @@ state=$work/state
 failures=0
 
 UTILITIES="bash env cat grep sed sort paste tail head rm tee chmod mkdir
-    mktemp readlink dirname basename find xargs nproc printf touch cp true"
+    mktemp readlink dirname basename find xargs nproc printf touch cp true flock"
 
 # stand_in NAME: reads its script from standard input.
 stand_in() {
@@ -509,6 +509,33 @@ END
     expect "$(calls)" "*toolchains/linux-ppc64.cmake*cmake --build*"
     expect "$(cat "$work/tree/build/cross/linux-ppc64/lib/pkgconfig/check.pc")" \
         "*} -lcheck -pthread"
+}
+
+targets_are_made_ready_whatever_becomes_of_another() {
+    built_machine
+    mkdir -p "$work/tree/scripts"
+    cat >"$work/tree/scripts/cross_check.sh" <<END
+#!/bin/bash
+if [[ \$1 == --packages ]]; then
+    echo cmake
+else
+    echo "cross_check \$1" >>"$state/calls"
+    [[ \$1 != linux-arm64 ]]
+fi
+END
+    chmod +x "$work/tree/scripts/cross_check.sh"
+    stand_in python3 <<'END'
+printf 'python3 %s\n' "$*" >>"$state/calls"
+[[ $* != *--targets* ]] || printf 'linux-%s\n' 386 arm64 ppc64 s390x
+END
+    dev_fed test --platform all
+    expect_status 0
+    for target in 386 arm64 ppc64 s390x; do
+        expect "$(calls)" "*cross_check linux-$target*"
+    done
+    expect "$out" "*linux-arm64 cannot be built for*"
+    expect_no "$out" "*linux-ppc64 cannot*"
+    expect "$(calls)" "*cross_check*platforms.py all"
 }
 
 other_platforms_are_tested_by_name() {
