@@ -84,11 +84,11 @@ class Fuzz(unittest.TestCase):
 
     def test_all_steps_of_all_systems_pass(self):
         lines = b"linux: 300000 steps agree\nwindows: 100000 steps agree\n"
-        self.assertEqual(self.run_fuzz(lines), (2, []))
+        self.assertEqual(self.run_fuzz(lines), (3, []))
 
     def test_fewer_steps_than_asked_for_are_a_failure(self):
         passed, failures = self.run_fuzz(b"0 steps in 0 runs agree\n")
-        self.assertEqual((passed, len(failures)), (0, 2))
+        self.assertEqual((passed, len(failures)), (0, 3))
 
     def test_a_fuzzer_that_stops_is_a_failure(self):
         self.assertEqual(self.run_fuzz(b"400000 steps agree\n", 1)[0], 0)
