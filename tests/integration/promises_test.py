@@ -142,6 +142,11 @@ class PromisesTest(unittest.TestCase):
         result = self.cost([1.0, 1.2] * 5)
         self.assertEqual(result.verdict, promises.SHORT)
 
+    def test_writes_into_freed_objects_meet_no_sampled_one(self):
+        self.script("probe_smash", 'test "$MHEAP_GUARD_BYTES" = 0 && '
+                    "echo smashes=5 overlaps=0")
+        self.assertEqual(self.result("P4").verdict, promises.PASS)
+
     def found(self, uses, overflows):
         """The row where so many of 8,000 trials find each mistake."""
         self.script("probe_guards", f"echo uses={uses} overflows={overflows}",
