@@ -198,7 +198,7 @@ static struct mh_sample_place *oldest_locked(void) {
 }
 
 // Where Prepared can be accessed, what was freed here would not trap any more.
-static void close_place(struct mh_sample_place *place) {
+static void close_place_locked(struct mh_sample_place *place) {
     struct mh_split was = {.prepared = unit_bytes()};
     if (mh_sys_fault((void *)place->base, was.prepared, was, MH_FOR_HEAP) ==
         MH_OK) {
@@ -220,7 +220,7 @@ static bool open_place_locked(struct mh_sample_place *place) {
     if (place->memory == MH_PREPARED) {
         mh_heap_make_room_locked(mh_heap_by_id(0), bytes);
         if (mh_sys_used(base, bytes, bytes, MH_FOR_HEAP) != MH_OK) {
-            close_place(place);
+            close_place_locked(place);
             return false;
         }
         place->memory = MH_READY;
@@ -332,14 +332,13 @@ void *mh_sample_alloc(struct mh_cache *cache, size_t size, size_t align) {
                         (next_random(cache) >> 60 & 1));
 }
 
-// Whose page it is; NULL: a guard's.
-static struct mh_sample_place *place_of(uintptr_t address) {
+struct mh_sample_place *mh_sample_place_of(uintptr_t address) {
     size_t unit = (address - mh_sample_range.base) / unit_bytes();
     return unit % 2 == 1 ? &mh_sample_pool.places[unit / 2] : NULL;
 }
 
 bool mh_sample_free(uintptr_t p, const char *function) {
-    struct mh_sample_place *place = place_of(p);
+    struct mh_sample_place *place = mh_sample_place_of(p);
     struct mheap *heap = mh_heap_by_id(0);
     struct mh_sample_call call = this_call();
     if (place == NULL) {

@@ -44,6 +44,10 @@ struct mh_sample_pool {
 
 extern struct mh_sample_pool mh_sample_pool;
 
+// mh_sample_place_of is the place whose page an address of the pool lies in;
+// NULL: a guard's.
+struct mh_sample_place *mh_sample_place_of(uintptr_t address);
+
 // mh_sample_tell_traps has traps in the pool told of, where the system can.
 void mh_sample_tell_traps(void);
 

@@ -42,9 +42,9 @@ static const struct mh_sample_place *place_beside(size_t guard,
 }
 
 static const struct mh_sample_place *place_about(uintptr_t address) {
+    const struct mh_sample_place *place = mh_sample_place_of(address);
     size_t unit = (address - mh_sample_range.base) / unit_bytes();
-    return unit % 2 == 1 ? &mh_sample_pool.places[unit / 2]
-                         : place_beside(unit / 2, address);
+    return place != NULL ? place : place_beside(unit / 2, address);
 }
 
 struct mh_sample_about mh_sample_about(uintptr_t address) {
@@ -120,9 +120,9 @@ static void say_where(struct mh_text *text, const struct mh_sample_about *about,
 // The access is tried again when it has been told. It must not find the object
 // of a thread that was given the page meanwhile.
 static void hold_place(uintptr_t address) {
-    size_t unit = (address - mh_sample_range.base) / unit_bytes();
-    if (unit % 2 == 1) {
-        MH_STORE_RELAXED(&mh_sample_pool.places[unit / 2].trapped, true);
+    struct mh_sample_place *place = mh_sample_place_of(address);
+    if (place != NULL) {
+        MH_STORE_RELAXED(&place->trapped, true);
     }
 }
 
