@@ -511,6 +511,15 @@ END
         "*} -lcheck -pthread"
 }
 
+what_a_target_lacks_is_missing_as_for_every_word() {
+    built_machine
+    mkdir -p "$work/tree/scripts"
+    cp "$source_dir/scripts/cross_check.sh" "$work/tree/scripts/"
+    install=no dev_fed cross linux-ppc64
+    expect_status 3
+    expect "$err" "*missing packages:*gcc-powerpc64-linux-gnu*"
+}
+
 targets_are_made_ready_whatever_becomes_of_another() {
     built_machine
     mkdir -p "$work/tree/scripts"
