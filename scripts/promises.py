@@ -317,7 +317,7 @@ def forks(m):
 def thread_life(m):
     n = m.scale(1_000_000, 40_000)
     got = m.probe("thread_life", n)
-    # By so much two readings differ, of which the last threads hold more.
+    # Two readings differ with what the last threads held.
     return judged(got["grown_kib"] <= 512,
                   f"{number(n)} threads, {got['bytes_per_thread']:.2f} B each")
 

@@ -92,13 +92,7 @@ static struct universe logged_universe;
 static _Alignas(64) unsigned char buffer[8 << 20];
 static struct mh_persistent mem;
 
-#define REQUIRE(condition) \
-    ((condition) ? (void)0 : disagree(#condition, __LINE__))
-
-static void disagree(const char *condition, int line) {
-    fprintf(stderr, "palloc_fuzz: line %d: not true: %s\n", line, condition);
-    abort();
-}
+#define REQUIRE FUZZ_REQUIRE
 
 static uintptr_t address_of(const struct state *s, size_t i) {
     return s->u.base + ((uintptr_t)i << MH_PAGE_SHIFT);
