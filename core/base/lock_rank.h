@@ -1,7 +1,7 @@
 // lock_rank.h - every lock of the library, in the order they may be taken.
 //
-// A thread takes locks in growing rank only. Debug builds assert it. The same
-// list in words is docs/locking.md.
+// A thread takes locks in growing rank and lets go of them in falling rank.
+// Debug builds assert it. The same list in words is docs/locking.md.
 
 #ifndef MHEAP_CORE_BASE_LOCK_RANK_H
 #define MHEAP_CORE_BASE_LOCK_RANK_H

@@ -20,43 +20,81 @@
 #include "core/scav/scavenger.h"
 #include "core/sys/thread.h"
 
-// Does something to every lock, in the order in which they may be taken.
-static void each_lock(void (*first)(struct mh_lock *),
-                      void (*same)(struct mh_lock *)) {
-    first(&mh_scavenger.lock);
-    first(&mh_heaps.lock);
+typedef void lock_action(struct mh_lock *lock);
+
+static void each_side_lock(lock_action *act) {
     for (uint32_t i = 0; i < mh_heaps.count; i++) {
-        same(&mh_heaps.table[i]->side_lock);
+        act(&mh_heaps.table[i]->side_lock);
     }
-    first(&mh_caches.lock);
+}
+
+static void each_life_lock(lock_action *act) {
     for (uint32_t id = 1; id < mh_caches.count; id++) {
-        same(&mh_cache_by_id(id)->life);
+        act(&mh_cache_by_id(id)->life);
     }
+}
+
+static void each_central_lock(lock_action *act) {
     for (uint32_t i = 0; i < mh_heaps.count; i++) {
         for (unsigned c = 0; c < MH_NCLASSES; c++) {
-            same(&mh_heaps.table[i]->central[c].lock);
+            act(&mh_heaps.table[i]->central[c].lock);
         }
     }
+}
+
+static void each_page_lock(lock_action *act) {
     for (uint32_t id = 1; id < mh_caches.count; id++) {
-        same(&mh_cache_by_id(id)->page_lock);
+        act(&mh_cache_by_id(id)->page_lock);
     }
+}
+
+static void each_heap_lock(lock_action *act) {
     for (uint32_t i = 0; i < mh_heaps.count; i++) {
-        same(&mh_heaps.table[i]->lock);
+        act(&mh_heaps.table[i]->lock);
     }
-    first(&mh_arenas.lock);
+}
+
+static void each_arena_lock(lock_action *act) {
     for (uint64_t i = 0; i < mh_arenas.count; i++) {
-        same(&mh_arenas.table[i]->lock);
+        act(&mh_arenas.table[i]->lock);
     }
-    same(&mh_records.lock);
-    same(&mh_heaps.caches.lock);
 }
 
 static void prepare(void) {
-    each_lock(mh_lock, mh_lock_same);
+    mh_lock(&mh_scavenger.lock);
+    mh_lock(&mh_heaps.lock);
+    each_side_lock(mh_lock_same);
+    mh_lock(&mh_caches.lock);
+    each_life_lock(mh_lock_same);
+    each_central_lock(mh_lock_same);
+    each_page_lock(mh_lock_same);
+    each_heap_lock(mh_lock_same);
+    mh_lock(&mh_arenas.lock);
+    each_arena_lock(mh_lock_same);
+    mh_lock_same(&mh_records.lock);
+    mh_lock_same(&mh_heaps.caches.lock);
+}
+
+// In the reverse order: the lock of a list goes after those of its members.
+// Let go first, it would let another thread add a member whose lock was never
+// taken here.
+static void release_all(lock_action *release) {
+    release(&mh_heaps.caches.lock);
+    release(&mh_records.lock);
+    each_arena_lock(release);
+    release(&mh_arenas.lock);
+    each_heap_lock(release);
+    each_page_lock(release);
+    each_central_lock(release);
+    each_life_lock(release);
+    release(&mh_caches.lock);
+    each_side_lock(release);
+    release(&mh_heaps.lock);
+    release(&mh_scavenger.lock);
 }
 
 static void parent(void) {
-    each_lock(mh_unlock, mh_unlock);
+    release_all(mh_unlock);
 }
 
 // Whether a cache belongs to the thread that forked.
@@ -265,7 +303,7 @@ static void rename_thread(void) {
 //   - pages in page caches go back before the caches are wiped, and only then
 //     is a page that no span covers known to belong to nobody.
 static void child(void) {
-    each_lock(mh_lock_reset, mh_lock_reset);
+    release_all(mh_lock_reset);
     mh_scav_child();
     mh_late_forget();
     mh_sample_child();

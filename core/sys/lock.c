@@ -23,11 +23,13 @@ enum { SPINS = 100 };
 MH_STATIC_ASSERT((unsigned)MH_NRANKS <= MH_OS_THREAD_WORDS,
                  "each rank has a word");
 
-static MH_COLD void rank_broken(uint32_t rank, uint32_t above) {
+static MH_COLD void rank_broken(const char *doing, uint32_t rank,
+                                uint32_t above) {
     char buf[96];
     struct mh_text text = mh_text_start(buf, sizeof(buf));
 
-    mh_text_str(&text, "lock rank: taking ");
+    mh_text_str(&text, "lock rank: ");
+    mh_text_str(&text, doing);
     mh_text_dec(&text, rank);
     mh_text_str(&text, " while holding ");
     mh_text_dec(&text, above);
@@ -35,16 +37,23 @@ static MH_COLD void rank_broken(uint32_t rank, uint32_t above) {
 }
 
 // lowest is the least rank that must not be held already.
+static void require_none(const char *doing, const struct mh_lock *lock,
+                         uint32_t lowest) {
+    const uint32_t *held = mh_os_thread_words();
+
+    for (uint32_t rank = lowest; rank < MH_NRANKS; rank++) {
+        if (held[rank] != 0) {
+            rank_broken(doing, lock->rank, rank);
+        }
+    }
+}
+
 static void enter(const struct mh_lock *lock, uint32_t lowest) {
     // How many locks of each rank this thread holds: in a fork, all there are.
     uint32_t *held = mh_os_thread_words();
 
     MH_CHECK(lock->rank > MH_RANK_NONE && lock->rank < MH_NRANKS);
-    for (uint32_t rank = lowest; rank < MH_NRANKS; rank++) {
-        if (held[rank] != 0) {
-            rank_broken(lock->rank, rank);
-        }
-    }
+    require_none("taking ", lock, lowest);
     held[lock->rank]++;
 }
 
@@ -52,6 +61,7 @@ static void leave(const struct mh_lock *lock) {
     uint32_t *held = mh_os_thread_words();
 
     MH_CHECK(held[lock->rank] > 0);
+    require_none("letting go of ", lock, lock->rank + 1);
     held[lock->rank]--;
 }
 

@@ -30,7 +30,8 @@ struct mh_lock {
 void mh_lock_init(struct mh_lock *lock, enum mh_lock_rank rank);
 
 // mh_lock and mh_unlock are the usual pair. At debug level 1 the first asserts
-// that the thread holds no lock of this or a higher rank.
+// that the thread holds no lock of this or a higher rank, the second that it
+// holds this one and none of a higher rank.
 void mh_lock(struct mh_lock *lock);
 void mh_unlock(struct mh_lock *lock);
 
