@@ -53,38 +53,61 @@ static unsigned char filler_of(uint64_t hash) {
     return (unsigned char)(hash >> 24 | 0x80);
 }
 
-void mh_hard_seal(uintptr_t slot, size_t slot_size, size_t size) {
-    uint64_t hash = hash_of(slot);
+static uint64_t *last_word(uintptr_t slot, size_t slot_size) {
+    return (uint64_t *)(slot + slot_size - MH_SEAL_BYTES);
+}
+
+// Four words at a time: looking is most of what malloc and free cost.
+static bool words_are(const uint64_t *words, size_t n, uint64_t value) {
+    uint64_t a = 0, b = 0, c = 0, d = 0;
+    for (; n >= 4; n -= 4, words += 4) {
+        a |= words[0] ^ value;
+        b |= words[1] ^ value;
+        c |= words[2] ^ value;
+        d |= words[3] ^ value;
+    }
+    for (; n != 0; n--, words++) {
+        a |= *words ^ value;
+    }
+    return (a | b | c | d) == 0;
+}
+
+// For n bytes up to a multiple of 8, as all fillers are.
+static bool bytes_are(uintptr_t at, size_t n, unsigned char byte) {
+    unsigned differs = 0;
+    for (; at % sizeof(uint64_t) != 0; at++, n--) {
+        differs |= *(const unsigned char *)at ^ (unsigned)byte;
+    }
+    return differs == 0 && words_are((const uint64_t *)at, n / sizeof(uint64_t),
+                                     byte * (~UINT64_C(0) / 255));
+}
+
+static void seal(uintptr_t slot, size_t slot_size, size_t size, uint64_t hash) {
     size_t slack = slot_size - MH_SEAL_BYTES - size;
-    uint64_t seal = hash ^ (uint64_t)slack << SLACK_SHIFT;
     if (slack != 0) {
         memset((void *)(slot + size), filler_of(hash), slack);
     }
-    seal = mh_low_first64(seal);
-    memcpy((void *)(slot + slot_size - MH_SEAL_BYTES), &seal, sizeof(seal));
+    *last_word(slot, slot_size) =
+        mh_low_first64(hash ^ (uint64_t)slack << SLACK_SHIFT);
 }
 
-static bool is_all(uintptr_t at, size_t n, unsigned char byte) {
-    const unsigned char *bytes = (const unsigned char *)at;
-    unsigned char differs = 0;
-    for (size_t i = 0; i < n; i++) {
-        differs |= bytes[i] ^ byte;
-    }
-    return differs == 0;
+void mh_hard_seal(uintptr_t slot, size_t slot_size, size_t size) {
+    seal(slot, slot_size, size, hash_of(slot));
 }
 
-size_t mh_hard_size(uintptr_t slot, size_t slot_size) {
-    uint64_t seal = 0;
+static size_t sealed_size(uintptr_t slot, size_t slot_size, uint64_t hash) {
     size_t most = slot_size - MH_SEAL_BYTES;
-    uint64_t hash = hash_of(slot);
-    memcpy(&seal, (const void *)(slot + most), sizeof(seal));
-    uint64_t rest = mh_low_first64(seal) ^ hash;
+    uint64_t rest = mh_low_first64(*last_word(slot, slot_size)) ^ hash;
     size_t slack = (size_t)(rest >> SLACK_SHIFT);
     if (rest << (64 - SLACK_SHIFT) != 0 || slack > most) {
         return SIZE_MAX;
     }
-    bool whole = is_all(slot + most - slack, slack, filler_of(hash));
+    bool whole = bytes_are(slot + most - slack, slack, filler_of(hash));
     return whole ? most - slack : SIZE_MAX;
+}
+
+size_t mh_hard_size(uintptr_t slot, size_t slot_size) {
+    return sealed_size(slot, slot_size, hash_of(slot));
 }
 
 void mh_hard_fill(uintptr_t p, uintptr_t from, size_t n) {
@@ -92,32 +115,46 @@ void mh_hard_fill(uintptr_t p, uintptr_t from, size_t n) {
 }
 
 bool mh_hard_is_filled(uintptr_t p, uintptr_t from, size_t n) {
-    return is_all(from, n, filler_of(hash_of(p)));
+    return bytes_are(from, n, filler_of(hash_of(p)));
 }
 
 // As it stands in memory. No seal of a live object at the same address is this.
-static uint64_t free_seal_of(uintptr_t slot) {
-    uint64_t seal = ~hash_of(slot) | UINT64_C(1) << 63;
-    return mh_low_first64(seal); // the last byte is not zero
+static uint64_t free_seal_of(uint64_t hash) {
+    return mh_low_first64(~hash | UINT64_C(1) << 63); // its last byte is not 0
 }
 
-static uint64_t *last_word(uintptr_t slot, size_t slot_size) {
-    return (uint64_t *)(slot + slot_size - MH_SEAL_BYTES);
+static void wipe(uintptr_t slot, size_t slot_size, uint64_t hash) {
+    memset((void *)slot, 0, slot_size - MH_SEAL_BYTES);
+    *last_word(slot, slot_size) = free_seal_of(hash);
+}
+
+static bool is_wiped(uintptr_t slot, size_t slot_size, uint64_t hash) {
+    return *last_word(slot, slot_size) == free_seal_of(hash) &&
+           words_are((const uint64_t *)slot, slot_size / sizeof(uint64_t) - 1,
+                     0);
+}
+
+bool mh_hard_open(uintptr_t slot, size_t slot_size, size_t size) {
+    uint64_t hash = hash_of(slot);
+    bool wiped = is_wiped(slot, slot_size, hash);
+    if (!wiped) {
+        wipe(slot, slot_size, hash);
+    }
+    seal(slot, slot_size, size, hash);
+    return wiped;
+}
+
+bool mh_hard_close(uintptr_t slot, size_t slot_size) {
+    uint64_t hash = hash_of(slot);
+    bool whole = sealed_size(slot, slot_size, hash) != SIZE_MAX;
+    if (whole) {
+        wipe(slot, slot_size, hash);
+    }
+    return whole;
 }
 
 void mh_hard_wipe(uintptr_t slot, size_t slot_size) {
-    memset((void *)slot, 0, slot_size - MH_SEAL_BYTES);
-    *last_word(slot, slot_size) = free_seal_of(slot);
-}
-
-bool mh_hard_is_wiped(uintptr_t slot, size_t slot_size) {
-    const uint64_t *words = (const uint64_t *)slot;
-    const uint64_t *last = last_word(slot, slot_size);
-    uint64_t any = *last ^ free_seal_of(slot);
-    for (; words != last; words++) {
-        any |= *words;
-    }
-    return any == 0;
+    wipe(slot, slot_size, hash_of(slot));
 }
 
 void mh_hard_seal_free(const struct mh_span *span, uintptr_t base,
@@ -126,7 +163,7 @@ void mh_hard_seal_free(const struct mh_span *span, uintptr_t base,
         uintptr_t slot = mh_span_slot_address(span, i);
         uint64_t *last = last_word(slot, span->slot_size);
         if ((uintptr_t)last - base < bytes) {
-            *last = free_seal_of(slot);
+            *last = free_seal_of(hash_of(slot));
         }
     }
 }
@@ -152,7 +189,7 @@ static bool is_flawed(const struct mh_span *span, uintptr_t slot,
                       bool is_live) {
     return is_live ? mh_hard_size(slot, span->slot_size) == SIZE_MAX
                    : !is_in_hole(span, slot) &&
-                         !mh_hard_is_wiped(slot, span->slot_size);
+                         !is_wiped(slot, span->slot_size, hash_of(slot));
 }
 
 struct mh_hard_flaw mh_hard_look(const struct mh_span *span) {

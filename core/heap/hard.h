@@ -53,14 +53,21 @@ void mh_hard_seal(uintptr_t slot, size_t slot_size, size_t size);
 // filler or seal are not as they were written.
 size_t mh_hard_size(uintptr_t slot, size_t slot_size);
 
-// mh_hard_fill fills what lies behind the object at p, n bytes from `from` on;
-// mh_hard_is_filled: nobody wrote there.
+// mh_hard_fill fills what lies behind the object at p, n bytes from `from` on,
+// up to a multiple of 8; mh_hard_is_filled: nobody wrote there.
 void mh_hard_fill(uintptr_t p, uintptr_t from, size_t n);
 bool mh_hard_is_filled(uintptr_t p, uintptr_t from, size_t n);
 
-// mh_hard_wipe makes a slot what a free one is; mh_hard_is_wiped: it is so.
+// mh_hard_open makes a free slot that of an object of size bytes, which reads
+// as zero; false when it was written to while it was free.
+bool mh_hard_open(uintptr_t slot, size_t slot_size, size_t size);
+
+// mh_hard_close makes a sealed slot a free one; false when filler or seal are
+// not as they were written: it is left as it is then.
+bool mh_hard_close(uintptr_t slot, size_t slot_size);
+
+// mh_hard_wipe makes a slot a free one, whatever is in it.
 void mh_hard_wipe(uintptr_t slot, size_t slot_size);
-bool mh_hard_is_wiped(uintptr_t slot, size_t slot_size);
 
 // mh_hard_seal_free makes free slots of zeroes what free ones are, for a range
 // of a span all of whose slots there are free: those whose seals lie in it.

@@ -32,11 +32,7 @@ static uintptr_t take_slot(struct mh_cache *cache, unsigned size_class) {
 // Makes a slot that of a live object; false when it was written to while it was
 // free. The cache's owner does this.
 static bool open_slot(uintptr_t slot, size_t slot_size, size_t size) {
-    bool wiped = mh_hard_is_wiped(slot, slot_size);
-    if (!wiped) {
-        mh_hard_wipe(slot, slot_size);
-    }
-    mh_hard_seal(slot, slot_size, size);
+    bool wiped = mh_hard_open(slot, slot_size, size);
     struct mh_pair *pair = mh_arena_pair(mh_arena_of_known(slot), slot);
     MH_STORE_RELAXED(&pair->live, pair->live | mh_pair_bit(slot));
     return wiped;
@@ -129,10 +125,10 @@ static bool free_small(struct mh_arena *arena, uint32_t word, uintptr_t p,
     if ((live & bit) == 0) {
         return false;
     }
-    if (MH_UNLIKELY(mh_hard_size(p, slot_size) == SIZE_MAX)) {
+    if (MH_UNLIKELY(!mh_hard_close(p, slot_size))) {
         mh_bad_write(MH_BAD_OVERFLOW, p, function);
+        mh_hard_wipe(p, slot_size);
     }
-    mh_hard_wipe(p, slot_size);
     struct mh_cache *cache = mh_cache_of_owner(mh_page_word_owner(word));
     if (cache == NULL) {
         return mh_remote_free(arena, p);

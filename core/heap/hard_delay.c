@@ -13,20 +13,28 @@
 // What waits in either place, of one class: few slots of a large one.
 enum { BYTES = 32 << 10, LEAST = 4 };
 
-uint32_t mh_delay_most(unsigned size_class) {
+static uint32_t most_of(unsigned size_class) {
     uint32_t n = BYTES / mh_classes[size_class].size;
     return n < LEAST ? LEAST : n < MH_DELAY_MAX ? n : MH_DELAY_MAX;
 }
 
+static MH_COLD struct mh_delay *make_delay(void) {
+    struct mh_delay *delay =
+        mh_persistent_alloc(&mh_heaps.caches, sizeof(*delay), MH_CACHE_LINE);
+    if (delay == NULL) {
+        return NULL;
+    }
+    mh_sys_random(&delay->random, sizeof(delay->random));
+    delay->random |= 1; // 0 would stay 0
+    for (unsigned i = 1; i < MH_NCLASSES; i++) {
+        delay->classes[i].most = most_of(i);
+    }
+    return delay;
+}
+
 struct mh_delay *mh_delay_of(struct mh_cache *cache) {
     if (MH_UNLIKELY(cache->delay == NULL)) {
-        struct mh_delay *delay = mh_persistent_alloc(
-            &mh_heaps.caches, sizeof(*delay), MH_CACHE_LINE);
-        if (delay != NULL) {
-            mh_sys_random(&delay->random, sizeof(delay->random));
-            delay->random |= 1; // 0 would stay 0
-        }
-        cache->delay = delay;
+        cache->delay = make_delay();
     }
     return cache->delay;
 }
@@ -42,30 +50,28 @@ uint64_t mh_delay_random(struct mh_delay *delay) {
 }
 
 // Puts a slot at the end of the queue; the oldest, when it is full.
-static uintptr_t enqueue(struct mh_delay_class *class, uint32_t most,
-                         uintptr_t slot) {
-    if (class->nqueued < most) {
+static uintptr_t enqueue(struct mh_delay_class *class, uintptr_t slot) {
+    if (class->nqueued < class->most) {
         class->queue[class->nqueued++] = slot;
         return 0;
     }
     uintptr_t out = class->queue[class->oldest];
     class->queue[class->oldest] = slot;
-    class->oldest = class->oldest + 1 == most ? 0 : class->oldest + 1;
+    class->oldest = class->oldest + 1 == class->most ? 0 : class->oldest + 1;
     return out;
 }
 
 uintptr_t mh_delay_put(struct mh_delay *delay, unsigned size_class,
                        uintptr_t slot) {
     struct mh_delay_class *class = &delay->classes[size_class];
-    uint32_t most = mh_delay_most(size_class);
-    if (class->nheld < most) {
+    if (class->nheld < class->most) {
         class->held[class->nheld++] = slot;
         return 0;
     }
-    uint32_t i = (uint32_t)(mh_delay_random(delay) * most >> 32);
+    uint32_t i = (uint32_t)(mh_delay_random(delay) * class->most >> 32);
     uintptr_t out = class->held[i];
     class->held[i] = slot;
-    return enqueue(class, most, out);
+    return enqueue(class, out);
 }
 
 void mh_delay_give(struct mh_cache *cache, unsigned size_class,

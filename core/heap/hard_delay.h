@@ -19,6 +19,7 @@ struct mh_cache;
 enum { MH_DELAY_MAX = 64 }; // slots of a class, in either place
 
 struct mh_delay_class {
+    uint32_t most;    // how many wait in either place
     uint32_t nheld;   // in no order
     uint32_t nqueued; // oldest at `oldest`, once the queue is full
     uint32_t oldest;
@@ -52,8 +53,5 @@ void mh_delay_flush(struct mh_cache *cache);
 
 // mh_delay_forget empties it: the slots have been dealt with by other means.
 void mh_delay_forget(struct mh_delay *delay);
-
-// mh_delay_most is how many slots of a class wait in either place at most.
-uint32_t mh_delay_most(unsigned size_class);
 
 #endif // MHEAP_CORE_HEAP_HARD_DELAY_H
