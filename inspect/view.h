@@ -167,7 +167,7 @@ enum mh_view_cache_state { // as in the format
     MH_VIEW_CACHE_FREE,
     MH_VIEW_CACHE_IN_USE,
     MH_VIEW_CACHE_SIDE,
-    MH_VIEW_CACHE_NOBODY,
+    MH_VIEW_CACHE_ORPHAN, // of a thread, and of a heap that was destroyed
 };
 
 struct mh_view_bin {

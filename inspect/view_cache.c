@@ -137,7 +137,7 @@ static bool read_cache(struct mh_reader *reader, uint64_t address, size_t i,
     if (cache->bins == NULL) {
         return false;
     }
-    if (cache->id != i || cache->state > MH_VIEW_CACHE_NOBODY) {
+    if (cache->id != i || cache->state > MH_VIEW_CACHE_ORPHAN) {
         mh_reader_find(reader, "MH0201", address,
                        "thread cache %zu says that it is %" PRIu32
                        " in state %" PRIu32,

@@ -19,6 +19,8 @@ static struct mh_view_heap *heap_of(struct mh_view *view, uint32_t id) {
                                                            : NULL;
 }
 
+// A record that no thread has may own spans: what a thread that vanished in a
+// fork left full.
 static uint32_t cache_index(const struct mh_view *view, uint32_t id) {
     size_t low = 0, high = view->ncaches;
 
@@ -30,8 +32,9 @@ static uint32_t cache_index(const struct mh_view *view, uint32_t id) {
             low = middle + 1;
         }
     }
-    return low < view->ncaches && view->caches[low].id == id ? (uint32_t)low
-                                                             : MH_VIEW_NO_CACHE;
+    bool found = low < view->ncaches && view->caches[low].id == id &&
+                 view->caches[low].state != MH_VIEW_CACHE_FREE;
+    return found ? (uint32_t)low : MH_VIEW_NO_CACHE;
 }
 
 static void add_span(struct mh_reader *reader, struct mh_view_span *span) {

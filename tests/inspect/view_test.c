@@ -485,6 +485,16 @@ START_TEST(a_bin_that_moves_to_a_larger_array_is_read_again) {
 }
 END_TEST
 
+// A thread that vanished in a fork has left it full.
+START_TEST(nobody_owns_a_span_of_a_cache_that_is_free) {
+    fake_heap_put(&heap, fake_heap_cache(&heap, 1), "cache.state", 0, 0);
+    read_view();
+    ck_assert_uint_eq(view->spans[0].owner, 1);
+    ck_assert_uint_eq(view->spans[0].cache, MH_VIEW_NO_CACHE);
+    ck_assert_uint_eq(view->caches[0].nspans, 0);
+}
+END_TEST
+
 START_TEST(an_odd_sequence_number_is_a_change_in_progress) {
     put_seq(1, 5);
     read_view();
@@ -597,6 +607,7 @@ static Suite *view_suite(void) {
                    without_page_tables_the_heap_reads_but_is_not_measured);
     suite_add_tcase(suite, absent);
     tcase_add_checked_fixture(moving, set_up, tear_down);
+    tcase_add_test(moving, nobody_owns_a_span_of_a_cache_that_is_free);
     tcase_add_test(moving, a_span_that_moves_once_is_read_again);
     tcase_add_test(moving, a_span_that_always_moves_is_counted_and_left_out);
     tcase_add_test(moving, a_bin_that_moves_to_a_larger_array_is_read_again);
