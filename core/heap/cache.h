@@ -36,7 +36,7 @@ struct mh_central;
 struct mh_delay;
 
 enum mh_cache_state {
-    MH_CACHE_FREE,   // no thread has it; it owns nothing
+    MH_CACHE_FREE,   // no thread has it; it owns nothing but what is `left`
     MH_CACHE_IN_USE, // a thread's
     MH_CACHE_SIDE,   // a heap's own, used under the heap's side lock
     MH_CACHE_ORPHAN, // a thread's, of a heap that was destroyed; owns nothing
@@ -100,7 +100,8 @@ struct mh_cache {
     uint64_t thread;              // (c) while in use: as the system shows it
     uint32_t state;               // (a) enum mh_cache_state
     uint32_t generation;          // (a) grows when the cache changes hands
-    struct mh_delay *delay;       // (o) in hardened mode; stays with the record
+    uint32_t left;          // (a) spans it still owns while free, see left.h
+    struct mh_delay *delay; // (o) in hardened mode; stays with the record
 
     // Written by any thread that frees into a span of this cache.
     MH_ALIGNED(MH_CACHE_LINE)
@@ -298,6 +299,10 @@ void mh_cache_give_spans(struct mh_cache *cache);
 
 // mh_cache_init_exit registers the hook that ends the caches of a thread. Once.
 MH_NODISCARD enum mh_status mh_cache_init_exit(void);
+
+// mh_cache_lose_left: one of the spans that a free cache has left is another's.
+// With the last the record can be used again.
+void mh_cache_lose_left(struct mh_cache *cache);
 
 // mh_cache_abandon empties the records of a cache whose spans are dealt with by
 // other means: its heap is being destroyed, or its thread vanished in a fork.

@@ -122,14 +122,24 @@ static struct mh_cache *open_cache(struct mheap *heap,
     return cache;
 }
 
-static void close_cache(struct mh_cache *cache) {
-    MH_SUB_RELAXED(&mh_caches.limit_bytes, cache->limit_bytes);
-    cache->limit_bytes = 0;
-    MH_STORE_RELEASE(&cache->state, (uint32_t)MH_CACHE_FREE);
+static void list_free(struct mh_cache *cache) {
     mh_lock(&mh_caches.lock);
     cache->next_free = mh_caches.free;
     mh_caches.free = cache;
     mh_unlock(&mh_caches.lock);
+}
+
+static void close_cache(struct mh_cache *cache) {
+    MH_SUB_RELAXED(&mh_caches.limit_bytes, cache->limit_bytes);
+    cache->limit_bytes = 0;
+    MH_STORE_RELEASE(&cache->state, (uint32_t)MH_CACHE_FREE);
+    list_free(cache);
+}
+
+void mh_cache_lose_left(struct mh_cache *cache) {
+    if (MH_SUB_RELAXED(&cache->left, 1) == 1) {
+        list_free(cache);
+    }
 }
 
 // The thread may end, which is no use of the heap, while another one destroys

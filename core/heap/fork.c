@@ -14,6 +14,7 @@
 #include "core/heap/cache.h"
 #include "core/heap/heap.h"
 #include "core/heap/late_reports.h"
+#include "core/heap/left.h"
 #include "core/heap/records.h"
 #include "core/heap/root.h"
 #include "core/heap/sample.h"
@@ -123,15 +124,6 @@ static bool is_unfinished(const struct mh_span *span) {
     return (mh_arena_pair(arena, object)->live & mh_pair_bit(object)) == 0;
 }
 
-// Its pages are taken back with all others that no span has (recover_pages).
-static void end_unfinished(struct mh_span *span, void *arg) {
-    (void)arg;
-    if (is_unfinished(span)) {
-        mh_span_retire(span);
-        mh_arena_drop_span(span);
-    }
-}
-
 // An ownerless span whose last free may not have been told.
 static void settle_ownerless(struct mh_span *span) {
     struct mh_central *central =
@@ -148,22 +140,13 @@ static void settle_ownerless(struct mh_span *span) {
     }
 }
 
-// A vanished thread's span gets no owner. One of this thread's own keeps it; if
-// another thread was just telling us of it, that is done here.
-static void adopt_span(struct mh_span *span, void *arg) {
-    (void)arg;
-    uint32_t owner = (uint32_t)(span->owner_told >> 1);
-    if (owner > MH_OWNER_MAX) {
+// A vanished thread's span gets no owner, unless it may stay as it is.
+static void adopt_span(struct mh_cache *cache, struct mh_span *span) {
+    if (mh_left_may_stay(span)) {
+        mh_left_note(cache);
         return;
     }
-    if (owner == MH_OWNER_NONE) {
-        settle_ownerless(span);
-        return;
-    }
-    struct mh_cache *cache = mh_cache_by_id(owner);
-    if (is_mine(cache) || cache->state == MH_CACHE_SIDE) {
-        return;
-    }
+    mh_left_forget(cache);
     span->list = MH_LIST_NONE;
     span->next = NULL;
     span->prev = NULL;
@@ -173,20 +156,45 @@ static void adopt_span(struct mh_span *span, void *arg) {
     settle_ownerless(span);
 }
 
-// What other threads freed of this thread's spans may be half said: a bit set
-// but not noted as touched, a told bit raised but the span not pushed. Every
-// span is told anew, and all of it looked at.
-static void retell_span(struct mh_span *span, void *arg) {
-    (void)arg;
+// What other threads freed of a span of ours may be half said: a bit set but
+// not noted as touched, a told bit raised but the span not pushed. Where that
+// may be so it is told anew, and all of it looked at.
+static void retell_span(struct mh_cache *cache, struct mh_span *span) {
+    if (mh_span_is_quiet(span)) {
+        return;
+    }
+    span->touched = ~UINT64_C(0);
+    span->owner_told = mh_owner_word(cache->id, true);
+    span->told_next = cache->told;
+    cache->told = span;
+}
+
+static void repair_small(struct mh_span *span) {
     uint32_t owner = (uint32_t)(span->owner_told >> 1);
-    if (owner > MH_OWNER_MAX || owner == MH_OWNER_NONE) {
+    if (owner == MH_OWNER_NONE) {
+        if (!mh_span_is_quiet(span)) {
+            settle_ownerless(span);
+        }
         return;
     }
     struct mh_cache *cache = mh_cache_by_id(owner);
-    span->touched = ~UINT64_C(0);
-    span->owner_told = mh_owner_word(owner, true);
-    span->told_next = cache->told;
-    cache->told = span;
+    if (is_mine(cache) || cache->state == MH_CACHE_SIDE) {
+        retell_span(cache, span);
+    } else {
+        adopt_span(cache, span);
+    }
+}
+
+// The pages of an unfinished span are taken back with all others that no span
+// has (recover_pages).
+static void repair_span(struct mh_span *span, void *arg) {
+    (void)arg;
+    if (is_unfinished(span)) {
+        mh_span_retire(span);
+        mh_arena_drop_span(span);
+    } else if (span->size_class != 0) {
+        repair_small(span);
+    }
 }
 
 static void each_cache(void (*visit)(struct mh_cache *cache)) {
@@ -220,7 +228,7 @@ static void drop_vanished(struct mh_cache *cache) {
 // All free records, with those that a vanished thread was just taking off the
 // list or putting on it.
 static void list_if_free(struct mh_cache *cache) {
-    if (cache->state == MH_CACHE_FREE) {
+    if (cache->state == MH_CACHE_FREE && cache->left == 0) {
         cache->next_free = mh_caches.free;
         mh_caches.free = cache;
     }
@@ -254,34 +262,27 @@ static void recover_pages(void) {
     }
 }
 
-// What there is of spans, one heap's.
-struct tally {
-    uint64_t large, large_bytes, others;
-};
-
-static void tally_span(struct mh_span *span, void *arg) {
-    struct tally *tally = arg;
+static void recount_span(struct mh_span *span, void *arg) {
+    (void)arg;
+    struct mh_heap_counts *counts = &mh_heap_by_id(span->heap)->counts;
     if (span->size_class == 0 && span->state == MH_SPAN_IN_USE) {
-        tally->large++;
-        tally->large_bytes += (uint64_t)span->npages << MH_PAGE_SHIFT;
+        counts->large_frees--;
+        counts->large_free_bytes -= (uint64_t)span->npages << MH_PAGE_SHIFT;
     } else {
-        tally->others++;
+        counts->spans_freed--;
     }
 }
 
 // Of what a vanished thread was just freeing it may be counted that it was
-// made, and not that it went: the difference is what is there.
+// made, and not that it went. So all of it went, but for what is there.
 static void recount_heaps(void) {
     for (uint32_t i = 0; i < mh_heaps.count; i++) {
-        struct mheap *heap = mh_heaps.table[i];
-        struct mh_heap_counts *counts = &heap->counts;
-        struct tally tally = {0, 0, 0};
-        mh_heap_each_span(heap, tally_span, &tally);
-        counts->large_frees = counts->large_allocs - tally.large;
-        counts->large_free_bytes =
-            counts->large_alloc_bytes - tally.large_bytes;
-        counts->spans_freed = counts->spans_made - tally.others;
+        struct mh_heap_counts *counts = &mh_heaps.table[i]->counts;
+        counts->large_frees = counts->large_allocs;
+        counts->large_free_bytes = counts->large_alloc_bytes;
+        counts->spans_freed = counts->spans_made;
     }
+    mh_heap_each_span(NULL, recount_span, NULL);
 }
 
 // The thread that forked goes on under another number.
@@ -296,10 +297,9 @@ static void rename_thread(void) {
 // Makes the child whole; a process that never had another thread is so as it
 // is. Each pass needs what the ones before it made true:
 //   - sequence numbers are even, so that publishing and retiring may run;
-//   - spans caught half-way into or out of life are ended, so that every span
-//     left is one to be asked for its owner;
-//   - vanished owners' spans get none; only then are told stacks built anew,
-//     of this thread's and the side caches' spans, for the old ones link both;
+//   - told stacks, which link vanished threads' spans and ours, are empty;
+//   - spans caught half-way into or out of life are ended, vanished owners'
+//     spans get none, and ours and the side caches' are told anew;
 //   - pages in page caches go back before the caches are wiped, and only then
 //     is a page that no span covers known to belong to nobody.
 static void child(void) {
@@ -311,10 +311,8 @@ static void child(void) {
                  !is_mine(&mh_cache_dead) && mh_heaps.strangers == 0;
     if (!alone) {
         mh_arenas_repair_seq();
-        mh_heap_each_span(NULL, end_unfinished, NULL);
-        mh_heap_each_span(NULL, adopt_span, NULL);
         each_cache(empty_told);
-        mh_heap_each_span(NULL, retell_span, NULL);
+        mh_heap_each_span(NULL, repair_span, NULL);
         each_cache(flush_pages);
         each_cache(drop_vanished);
         mh_caches.free = NULL;

@@ -9,6 +9,7 @@
 #include "core/heap/hard.h"
 #include "core/heap/heap.h"
 #include "core/heap/holes.h"
+#include "core/heap/left.h"
 #include "core/heap/options.h"
 #include "core/heap/records.h"
 #include "core/heap/root.h"
@@ -255,6 +256,7 @@ void mh_heap_destroy(struct mheap *heap) {
     mh_palloc_rebuild(&heap->pages, page_is_kept, NULL);
     mh_heap_release_locked(heap);
     mh_unlock(&heap->lock);
+    mh_left_end(heap);
     mh_unlock(&heap->side_lock);
     MH_STORE_RELEASE(&heap->state, (uint32_t)MH_HEAP_FREE);
     mh_unlock(&mh_scavenger.lock);

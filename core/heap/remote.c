@@ -8,6 +8,7 @@
 #include "core/heap/cache.h"
 #include "core/heap/central.h"
 #include "core/heap/heap.h"
+#include "core/heap/left.h"
 #include "core/heap/scavenge.h"
 
 void mh_remote_push_told(struct mh_cache *owner, struct mh_span *span) {
@@ -76,6 +77,17 @@ static bool settle_ownerless(struct mh_span *span) {
     return still;
 }
 
+// The told bit is raised: while it is, no thread's cache becomes free with the
+// span still in it.
+static void tell_cache(struct mh_cache *cache, struct mh_span *span) {
+    if (MH_LIKELY(MH_LOAD_RELAXED(&cache->state) != MH_CACHE_FREE)) {
+        mh_remote_push_told(cache, span);
+        return;
+    }
+    mh_left_take(cache, span);
+    (void)settle_ownerless(span); // or somebody else did meanwhile
+}
+
 // Lets somebody know that the span has remote bits. The span may have died
 // meanwhile, because its owner drained the bit before being told; a span that
 // is told needlessly is drained needlessly, and nothing else happens. False
@@ -97,7 +109,7 @@ static bool tell(struct mh_span *span) {
             }
             word = __atomic_load_n(&span->owner_told, __ATOMIC_SEQ_CST);
         } else if (MH_CAS_ACQ_REL(&span->owner_told, &word, word | 1)) {
-            mh_remote_push_told(mh_cache_by_id(owner), span);
+            tell_cache(mh_cache_by_id(owner), span);
             return true;
         }
     }

@@ -209,6 +209,27 @@ void mh_span_clear_strays(const struct mh_span *span) {
     }
 }
 
+static uintptr_t pairs_of(const struct mh_span *span) {
+    return (uintptr_t)span->npages << (MH_PAGE_SHIFT - MH_PAIR_SHIFT);
+}
+
+bool mh_span_is_quiet(const struct mh_span *span) {
+    uintptr_t base = (uintptr_t)span->base;
+    return (span->owner_told & 1) == 0 && span->touched == 0 &&
+           !any_remote(mh_arena_pair(mh_arena_of_known(base), base),
+                       pairs_of(span));
+}
+
+bool mh_span_is_packed(const struct mh_span *span) {
+    uintptr_t base = (uintptr_t)span->base;
+    const struct mh_pair *pairs = mh_arena_pair(mh_arena_of_known(base), base);
+    uint32_t nlive = MH_CHECKS ? 0 : span->nslots;
+    for (uintptr_t i = 0; MH_CHECKS && i < pairs_of(span); i++) {
+        nlive += mh_popcount64(pairs[i].live);
+    }
+    return span->nfree == 0 && span->free_words == 0 && nlive == span->nslots;
+}
+
 // Notes whose slots are the bits of the pair word of `offset` bytes from base.
 static void note_slots(const struct mh_span *span, uintptr_t offset,
                        uint64_t bits, uint64_t *slots) {
@@ -251,9 +272,8 @@ static void wipe_slots(const struct mh_span *span, uint32_t word,
 void mh_span_rebuild(struct mh_span *span) {
     uintptr_t base = (uintptr_t)span->base;
     struct mh_pair *pairs = mh_arena_pair(mh_arena_of_known(base), base);
-    uintptr_t n = (uintptr_t)span->npages << (MH_PAGE_SHIFT - MH_PAIR_SHIFT);
     uint64_t slots[MH_SPAN_FREE_WORDS] = {0};
-    for (uintptr_t i = 0; i < n; i++) {
+    for (uintptr_t i = 0; i < pairs_of(span); i++) {
         settle_pair(span, &pairs[i], i << MH_PAIR_SHIFT, slots);
     }
 

@@ -186,6 +186,12 @@ void mh_span_clear_strays(const struct mh_span *span);
 // whose owner vanished in a fork: what lay in its bins becomes free.
 void mh_span_rebuild(struct mh_span *span);
 
+// mh_span_is_quiet: no other thread's free is on its way into the span, told or
+// not; mh_span_is_packed: each slot is a live object's, as far as live bits
+// tell, and none is free. For the child of a fork, where nothing changes them.
+bool mh_span_is_quiet(const struct mh_span *span);
+bool mh_span_is_packed(const struct mh_span *span);
+
 // mh_span_is_idle: every slot is free; the span can go back to the heap.
 static inline bool mh_span_is_idle(const struct mh_span *span) {
     return span->nfree == span->nslots;

@@ -12,7 +12,7 @@ set(MHEAP_SIM_BACKEND "")
 # signal.h is an imitation, which tests of abort() need.
 add_compile_definitions(_WASI_EMULATED_SIGNAL)
 # What fork leaves behind, and nothing but threads.
-set(MHEAP_TESTS_LEFT_OUT os_posix fork heap_regress heap_fault
+set(MHEAP_TESTS_LEFT_OUT os_posix fork left heap_regress heap_fault
     fork_stress first_use_stress huge_stress limit_stress threads_stress
     environment)
 # For what tests, not the library, ask.

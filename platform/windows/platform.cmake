@@ -14,7 +14,7 @@ set(MHEAP_SIM_UNIT "")
 set(MHEAP_SIM_BACKEND "")
 # What a fork leaves behind, and hundreds of children; sizes beyond what is
 # counted by getrusage.
-set(MHEAP_TESTS_LEFT_OUT os_posix fork heap_regress heap_fault fork_stress
+set(MHEAP_TESTS_LEFT_OUT os_posix fork left heap_regress heap_fault fork_stress
     first_use_stress huge_stress)
 # printf as in C11 also with the older of the two C libraries. Check's own
 # declarations go by that library's letters.

@@ -6,125 +6,13 @@
 
 #include <check.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/heap/heap.h"
 #include "mheap/mheap.h"
-#include "tests/support/books.h"
-#include "tests/support/objects.h"
 #include "tests/support/test_main.h"
-
-enum { N = 300, SIZE = 64 };
-
-static void *mine[N];   // made by the main thread
-static void *theirs[N]; // made by the helper
-static void *large;
-static void *pages;
-
-static void (*helper_does)(void);
-static pthread_barrier_t stopped;
-
-static MH_NORETURN void *help(void *arg) {
-    (void)arg;
-    helper_does();
-    pthread_barrier_wait(&stopped);
-    for (;;) {
-        pause();
-    }
-}
-
-static void run_helper(void (*act)(void)) {
-    pthread_t thread;
-    mheap_option_set(MHEAP_OPTION_FIRST_OBJECTS, 0); // it has a cache at once
-    helper_does = act;
-    ck_assert_int_eq(pthread_barrier_init(&stopped, NULL, 2), 0);
-    ck_assert_int_eq(pthread_create(&thread, NULL, help, NULL), 0);
-    pthread_barrier_wait(&stopped);
-}
-
-static void fill(void **objects) {
-    for (size_t i = 0; i < N; i++) {
-        objects[i] = mheap_malloc(SIZE);
-        mh_self_fill(objects[i], SIZE, i);
-    }
-}
-
-static void drop(void **object) {
-    if (*object != NULL) {
-        if (!mh_self_holds(*object)) {
-            fprintf(stderr, "an object lost its contents\n");
-            _exit(2);
-        }
-        mheap_free(*object);
-        *object = NULL;
-    }
-}
-
-static void require_books(void) {
-    const char *wrong = mh_books_wrong(mheap_default());
-    if (wrong != NULL) {
-        fprintf(stderr, "in the child: %s\n", wrong);
-        _exit(3);
-    }
-    for (uint64_t a = 0; a < mh_arenas.count; a++) {
-        for (size_t page = 0; page < MH_ARENA_PAGES; page++) {
-            if (mh_arenas.table[a]->seq[page] % 2 != 0) {
-                fprintf(stderr, "page %zu: an odd sequence number\n", page);
-                _exit(3);
-            }
-        }
-    }
-}
-
-// The child frees everything and finds the heap empty to the last page.
-static void be_a_child(void) {
-    alarm(20);
-    require_books();
-    for (size_t i = 0; i < N; i++) {
-        drop(&mine[i]);
-        drop(&theirs[i]);
-    }
-    mheap_free(large);
-    mheap_pages_free(pages);
-    mheap_thread_flush();
-    require_books();
-    struct mheap_stats stats;
-    mheap_stats(NULL, &stats);
-    if (stats.in_use_objects != 0 || stats.spans != 0 || stats.caches > 1 ||
-        stats.manual_bytes != 0 || stats.bad_frees_total != 0) {
-        fprintf(stderr, "%llu objects, %llu spans, %llu caches, %llu bad\n",
-                (unsigned long long)stats.in_use_objects,
-                (unsigned long long)stats.spans,
-                (unsigned long long)stats.caches,
-                (unsigned long long)stats.bad_frees_total);
-        _exit(4);
-    }
-    void *p = mheap_malloc(100);
-    mheap_free(p);
-    _exit(p == NULL);
-}
-
-static void fork_and_check(void) {
-    int status = -1;
-    pid_t child = fork();
-    ck_assert_int_ge(child, 0);
-    if (child == 0) {
-        be_a_child();
-    }
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0,
-                  "the child ended with 0x%x", status);
-}
-
-static struct mh_span *span_of(const void *p) {
-    return mh_arena_span_at((uintptr_t)p);
-}
-
-static void fill_theirs(void) {
-    fill(theirs);
-}
+#include "tests/support/vanished.h"
 
 START_TEST(a_child_without_threads_goes_on) {
     fill(mine);
@@ -173,10 +61,6 @@ END_TEST
 
 // The states below last a few instructions in the helper.
 
-static void nothing(void) {
-    mheap_free(mheap_malloc(SIZE));
-}
-
 START_TEST(a_free_that_was_not_told_is_found) {
     fill(mine);
     run_helper(nothing);
@@ -195,19 +79,9 @@ START_TEST(a_span_told_of_but_not_sent_is_drained) {
 }
 END_TEST
 
-static void fill_theirs_and_exit(void) {
-    fill(theirs);
-}
-
-static void *exit_after(void *arg) {
-    (void)arg;
-    fill_theirs_and_exit();
-    return NULL;
-}
-
 START_TEST(a_free_into_an_ownerless_span_that_was_not_told_is_found) {
     pthread_t thread;
-    ck_assert_int_eq(pthread_create(&thread, NULL, exit_after, NULL), 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, fill_and_end, NULL), 0);
     ck_assert_int_eq(pthread_join(thread, NULL), 0);
     run_helper(nothing);
     // All objects of the span but one, and that one only by its bit.
@@ -332,7 +206,7 @@ END_TEST
 START_TEST(a_cache_that_was_being_opened_is_not_lost) {
     pthread_t thread;
     fill(mine);
-    ck_assert_int_eq(pthread_create(&thread, NULL, exit_after, NULL), 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, fill_and_end, NULL), 0);
     ck_assert_int_eq(pthread_join(thread, NULL), 0);
     ck_assert_ptr_nonnull(mh_caches.free);
     mh_caches.free = mh_caches.free->next_free;
@@ -342,7 +216,7 @@ START_TEST(a_cache_that_was_being_opened_is_not_lost) {
     pid_t child = fork();
     if (child == 0) {
         alarm(20);
-        (void)pthread_create(&thread, NULL, exit_after, NULL);
+        (void)pthread_create(&thread, NULL, fill_and_end, NULL);
         (void)pthread_join(thread, NULL);
         _exit(mh_caches.count == before ? 0 : 5);
     }

@@ -1,0 +1,239 @@
+// left_test.c - full spans of threads that vanished in a fork.
+//
+// In the child they stay as they are until one of their objects is freed, and
+// so do spans of the thread that forked: the first write to a page there would
+// copy it. helper and child are those of support/vanished.h.
+
+#include <check.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "core/heap/cache.h"
+#include "core/heap/left.h"
+#include "mheap/mheap.h"
+#include "tests/support/test_main.h"
+#include "tests/support/vanished.h"
+
+static struct mh_span *span;  // looked at
+static struct mh_span before; // the fork, what it was
+static uint32_t owner;        // of the span, then
+
+static void look_at(const void *object) {
+    span = span_of(object);
+    before = *span;
+    owner = (uint32_t)(span->owner_told >> 1);
+}
+
+static void leave_full_spans(void) {
+    fill(mine);
+    run_helper(fill_theirs);
+    look_at(theirs[0]);
+    ck_assert_uint_eq(span->nfree, 0);
+}
+
+static void require(bool holds, const char *what) {
+    if (!holds) {
+        fprintf(stderr, "in the child: not so: %s\n", what);
+        _exit(7);
+    }
+}
+
+static void find_it_unwritten(void) {
+    require(memcmp(span, &before, sizeof(before)) == 0,
+            "the record is as it was");
+    be_a_child();
+}
+
+START_TEST(a_full_span_of_a_vanished_thread_is_not_written_to) {
+    leave_full_spans();
+    in_child(find_it_unwritten);
+}
+END_TEST
+
+START_TEST(a_span_of_ours_that_nobody_freed_into_is_not_written_to) {
+    fill(mine);
+    run_helper(nothing);
+    look_at(mine[0]);
+    in_child(find_it_unwritten);
+}
+END_TEST
+
+static void fork_once_more(void) {
+    in_child(find_it_unwritten);
+}
+
+START_TEST(what_was_left_is_left_to_a_grandchild) {
+    leave_full_spans();
+    in_child(fork_once_more);
+}
+END_TEST
+
+static void require_some_left(void) {
+    require(mh_cache_by_id(owner)->left != 0, "spans are left");
+}
+
+// The next thread gets the record of the one that vanished.
+static void require_none_left(void) {
+    pthread_t thread;
+    require(mh_cache_by_id(owner)->left == 0, "nothing is left");
+    uint64_t records = mh_caches.count;
+    mheap_option_set(MHEAP_OPTION_FIRST_OBJECTS, 0);
+    require(pthread_create(&thread, NULL, fill_and_end, NULL) == 0, "a thread");
+    require(pthread_join(thread, NULL) == 0, "it ends");
+    require(mh_caches.count == records, "the record is used again");
+}
+
+static void free_what_was_left(void) {
+    require_some_left();
+    for (size_t i = 0; i < N; i++) {
+        drop(&theirs[i]);
+    }
+    require_none_left();
+    require_books();
+}
+
+START_TEST(a_record_is_used_again_when_nothing_is_left) {
+    leave_full_spans();
+    in_child(free_what_was_left);
+}
+END_TEST
+
+static void *tell_id(void *arg) {
+    mheap_free(mheap_malloc(SIZE));
+    *(uint32_t *)arg = mh_tls_get()->id;
+    return NULL;
+}
+
+static void start_a_thread(void) {
+    pthread_t thread;
+    uint32_t id = owner;
+    require_some_left();
+    mheap_option_set(MHEAP_OPTION_FIRST_OBJECTS, 0);
+    require(pthread_create(&thread, NULL, tell_id, &id) == 0, "a thread");
+    require(pthread_join(thread, NULL) == 0, "it ends");
+    require(id != owner, "it has another record");
+    be_a_child();
+}
+
+START_TEST(a_record_is_not_used_while_something_is_left) {
+    leave_full_spans();
+    in_child(start_a_thread);
+}
+END_TEST
+
+static void *free_even(void *arg) {
+    (void)arg;
+    for (size_t i = 0; i < N; i += 2) {
+        drop(&theirs[i]);
+    }
+    return NULL;
+}
+
+static void free_by_two(void) {
+    pthread_t thread;
+    require(pthread_create(&thread, NULL, free_even, NULL) == 0, "a thread");
+    for (size_t i = 1; i < N; i += 2) {
+        drop(&theirs[i]);
+    }
+    require(pthread_join(thread, NULL) == 0, "it ends");
+    be_a_child();
+}
+
+START_TEST(two_threads_free_what_was_left_at_once) {
+    leave_full_spans();
+    for (int i = 0; i < 20; i++) {
+        in_child(free_by_two);
+    }
+}
+END_TEST
+
+static void free_the_rest(void) {
+    drop(&theirs[0]);
+    require_none_left();
+    be_a_child();
+}
+
+// Of each object but one only the bit is set: the thread that was freeing it
+// vanishes in turn.
+static void free_halfway(void) {
+    require_some_left();
+    for (size_t i = 1; i < N; i++) {
+        uintptr_t p = (uintptr_t)theirs[i];
+        mh_arena_pair(mh_arena_of(p), p)->remote |= mh_pair_bit(p);
+        theirs[i] = NULL;
+    }
+    in_child(free_the_rest);
+}
+
+START_TEST(a_grandchild_takes_what_was_half_freed) {
+    leave_full_spans();
+    in_child(free_halfway);
+}
+END_TEST
+
+// The states below last a few instructions in the helper.
+
+START_TEST(a_full_span_that_was_changing_hands_is_not_left) {
+    leave_full_spans();
+    uintptr_t p = (uintptr_t)theirs[0];
+    mh_arena_of(p)->page_words[mh_arena_page(p)] =
+        mh_page_word_make(MH_OWNER_NONE, span->size_class);
+    in_child(be_a_child);
+}
+END_TEST
+
+static void lose_one(void) {
+    theirs[0] = NULL;
+    be_a_child();
+}
+
+// Its slot was taken, and not yet marked as an object's.
+START_TEST(a_span_with_a_slot_on_its_way_is_not_left) {
+    leave_full_spans();
+    uintptr_t p = (uintptr_t)theirs[0];
+    mh_arena_pair(mh_arena_of(p), p)->live &= ~mh_pair_bit(p);
+    in_child(lose_one);
+}
+END_TEST
+
+static struct mheap *second;
+
+static void fill_theirs_in_second(void) {
+    for (size_t i = 0; i < N; i++) {
+        theirs[i] = mheap_alloc_in(second, SIZE);
+    }
+}
+
+static void destroy_second(void) {
+    require_some_left();
+    mheap_destroy(second);
+    memset(theirs, 0, sizeof(theirs));
+    require_none_left();
+}
+
+START_TEST(what_was_left_goes_with_its_heap) {
+    fill(mine);
+    second = mheap_create("second");
+    run_helper(fill_theirs_in_second);
+    look_at(theirs[0]);
+    in_child(destroy_second);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("left");
+    TCase *tcase = tcase_create("child");
+    tcase_add_test(tcase, a_full_span_of_a_vanished_thread_is_not_written_to);
+    tcase_add_test(tcase,
+                   a_span_of_ours_that_nobody_freed_into_is_not_written_to);
+    tcase_add_test(tcase, what_was_left_is_left_to_a_grandchild);
+    tcase_add_test(tcase, a_record_is_used_again_when_nothing_is_left);
+    tcase_add_test(tcase, a_record_is_not_used_while_something_is_left);
+    tcase_add_test(tcase, two_threads_free_what_was_left_at_once);
+    tcase_add_test(tcase, a_grandchild_takes_what_was_half_freed);
+    tcase_add_test(tcase, a_full_span_that_was_changing_hands_is_not_left);
+    tcase_add_test(tcase, a_span_with_a_slot_on_its_way_is_not_left);
+    tcase_add_test(tcase, what_was_left_goes_with_its_heap);
+    suite_add_tcase(suite, tcase);
+    return mh_test_main(suite);
+}
