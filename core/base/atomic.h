@@ -14,6 +14,7 @@
 #define MH_STORE_RELEASE(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
 #define MH_ADD_RELAXED(p, v)   __atomic_fetch_add((p), (v), __ATOMIC_RELAXED)
 #define MH_SUB_RELAXED(p, v)   __atomic_fetch_sub((p), (v), __ATOMIC_RELAXED)
+#define MH_SUB_ACQ_REL(p, v)   __atomic_fetch_sub((p), (v), __ATOMIC_ACQ_REL)
 #define MH_AND_RELEASE(p, v)   __atomic_fetch_and((p), (v), __ATOMIC_RELEASE)
 #define MH_AND_ACQ_REL(p, v)   __atomic_fetch_and((p), (v), __ATOMIC_ACQ_REL)
 #define MH_EXCHANGE_ACQUIRE(p, v) \

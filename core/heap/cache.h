@@ -93,7 +93,7 @@ struct mh_cache {
     uint64_t sample_mean;   // (o) what that was drawn for, see sample.h
     uint64_t sample_seed;   // (o) 0: not begun
 
-    struct mheap *heap;           // (c) while not free
+    struct mheap *heap;           // (c) while not free, or something is left
     struct mh_cache *next_thread; // (o) this thread's caches of other heaps
     struct mh_cache *next_free;   // (registry) free caches
     struct mh_lock life;          // rank MH_RANK_LIFE, see mh_cache_retire
@@ -300,9 +300,9 @@ void mh_cache_give_spans(struct mh_cache *cache);
 // mh_cache_init_exit registers the hook that ends the caches of a thread. Once.
 MH_NODISCARD enum mh_status mh_cache_init_exit(void);
 
-// mh_cache_lose_left: one of the spans that a free cache has left is another's.
-// With the last the record can be used again.
-void mh_cache_lose_left(struct mh_cache *cache);
+// mh_cache_lose_left: n > 0 of the spans that a free cache has left are its no
+// more. With the last the record can be used again. Takes the registry's lock.
+void mh_cache_lose_left(struct mh_cache *cache, uint32_t n);
 
 // mh_cache_abandon empties the records of a cache whose spans are dealt with by
 // other means: its heap is being destroyed, or its thread vanished in a fork.

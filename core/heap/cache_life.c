@@ -136,8 +136,12 @@ static void close_cache(struct mh_cache *cache) {
     list_free(cache);
 }
 
-void mh_cache_lose_left(struct mh_cache *cache) {
-    if (MH_SUB_RELAXED(&cache->left, 1) == 1) {
+void mh_cache_lose_left(struct mh_cache *cache, uint32_t n) {
+    // acquire and release: whoever has the record next sees no page of what it
+    // left still name it.
+    uint32_t left = MH_SUB_ACQ_REL(&cache->left, n);
+    MH_CHECK(left >= n);
+    if (left == n) {
         list_free(cache);
     }
 }

@@ -76,7 +76,7 @@ static void prepare(void) {
     mh_lock_same(&mh_heaps.caches.lock);
 }
 
-// In the reverse order: the lock of a list goes after those of its members.
+// In falling rank: the lock of a list goes after those of its members.
 // Let go first, it would let another thread add a member whose lock was never
 // taken here.
 static void release_all(lock_action *release) {
@@ -143,10 +143,9 @@ static void settle_ownerless(struct mh_span *span) {
 // A vanished thread's span gets no owner, unless it may stay as it is.
 static void adopt_span(struct mh_cache *cache, struct mh_span *span) {
     if (mh_left_may_stay(span)) {
-        mh_left_note(cache);
+        cache->left++;
         return;
     }
-    mh_left_forget(cache);
     span->list = MH_LIST_NONE;
     span->next = NULL;
     span->prev = NULL;
@@ -205,6 +204,14 @@ static void each_cache(void (*visit)(struct mh_cache *cache)) {
 
 static void empty_told(struct mh_cache *cache) {
     cache->told = NULL;
+}
+
+// What earlier forks left is counted anew: a thread that vanished may have been
+// just counting.
+static void count_left_anew(struct mh_cache *cache) {
+    if (cache->left != 0) { // the first write to a page copies it
+        cache->left = 0;
+    }
 }
 
 static void flush_pages(struct mh_cache *cache) {
@@ -299,7 +306,8 @@ static void rename_thread(void) {
 //   - sequence numbers are even, so that publishing and retiring may run;
 //   - told stacks, which link vanished threads' spans and ours, are empty;
 //   - spans caught half-way into or out of life are ended, vanished owners'
-//     spans get none, and ours and the side caches' are told anew;
+//     spans get none unless they may stay (left.h), and ours and the side
+//     caches' are told anew where a free was on its way;
 //   - pages in page caches go back before the caches are wiped, and only then
 //     is a page that no span covers known to belong to nobody.
 static void child(void) {
@@ -312,6 +320,7 @@ static void child(void) {
     if (!alone) {
         mh_arenas_repair_seq();
         each_cache(empty_told);
+        each_cache(count_left_anew);
         mh_heap_each_span(NULL, repair_span, NULL);
         each_cache(flush_pages);
         each_cache(drop_vanished);

@@ -27,18 +27,6 @@ bool mh_left_may_stay(const struct mh_span *span) {
            pages_agree(span);
 }
 
-void mh_left_note(struct mh_cache *cache) {
-    if (cache->state != MH_CACHE_FREE) {
-        cache->left++;
-    }
-}
-
-void mh_left_forget(struct mh_cache *cache) {
-    if (cache->state == MH_CACHE_FREE) {
-        cache->left--;
-    }
-}
-
 void mh_left_take(struct mh_cache *cache, struct mh_span *span) {
     struct mh_central *central =
         &mh_heap_by_id(span->heap)->central[span->size_class];
@@ -48,16 +36,16 @@ void mh_left_take(struct mh_cache *cache, struct mh_span *span) {
     MH_STORE_RELEASE(&span->owner_told, mh_owner_word(MH_OWNER_NONE, false));
     mh_span_set_owner(span, MH_OWNER_NONE);
     mh_unlock(&central->lock);
-    mh_cache_lose_left(cache);
+    mh_cache_lose_left(cache, 1);
 }
 
 void mh_left_end(const struct mheap *heap) {
     uint64_t count = MH_LOAD_ACQUIRE(&mh_caches.count);
     for (uint32_t id = 1; id < count; id++) {
         struct mh_cache *cache = mh_cache_by_id(id);
-        if (MH_LOAD_RELAXED(&cache->left) != 0 && cache->heap == heap) {
-            MH_STORE_RELAXED(&cache->left, 1);
-            mh_cache_lose_left(cache);
+        uint32_t left = MH_LOAD_RELAXED(&cache->left);
+        if (left != 0 && cache->heap == heap) {
+            mh_cache_lose_left(cache, left);
         }
     }
 }

@@ -3,11 +3,12 @@
 // In the child, spans whose owner vanished get none, so that their free slots
 // can be used and their frees are told to somebody. That writes to the record
 // and the page words of each, and the first write to a page there copies it: a
-// server whose threads had 500 MB of small objects waited for a third of a
-// second. A span that is full, and that nobody was doing anything with, stays
-// as it is: its owner is a record that no thread has (MH_CACHE_FREE), which is
-// not used again while it has such spans. The first free of one of its objects
-// makes it ownerless, and goes on as any free of such a span.
+// child of a server whose threads had 500 MB of small objects waited for a
+// quarter of a second. A span that is full, and that nobody was doing anything
+// with, stays as it is: its owner is a record that no thread has
+// (MH_CACHE_FREE), which is not used again while it has such spans. The first
+// free of one of its objects makes it ownerless, and goes on as any free of
+// such a span.
 
 #ifndef MHEAP_CORE_HEAP_LEFT_H
 #define MHEAP_CORE_HEAP_LEFT_H
@@ -21,11 +22,6 @@ struct mheap;
 // mh_left_may_stay: the span of a vanished thread's cache is such a one. In the
 // child of a fork, before anything else runs.
 bool mh_left_may_stay(const struct mh_span *span);
-
-// mh_left_note counts a span that stays; mh_left_forget one that did so after
-// an earlier fork, and does not any more. In the child of a fork.
-void mh_left_note(struct mh_cache *cache);
-void mh_left_forget(struct mh_cache *cache);
 
 // mh_left_take makes a span that a cache has left ownerless. The caller has
 // raised its told bit, and has the cache from the same word. Takes the central

@@ -77,10 +77,10 @@ static bool settle_ownerless(struct mh_span *span) {
     return still;
 }
 
-// The told bit is raised: while it is, no thread's cache becomes free with the
-// span still in it.
+// The told bit is raised: while it is, no cache becomes another's with the span
+// still in it, nor is a record used again that has left it.
 static void tell_cache(struct mh_cache *cache, struct mh_span *span) {
-    if (MH_LIKELY(MH_LOAD_RELAXED(&cache->state) != MH_CACHE_FREE)) {
+    if (MH_LIKELY(MH_LOAD_RELAXED(&cache->left) == 0)) {
         mh_remote_push_told(cache, span);
         return;
     }

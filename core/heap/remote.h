@@ -2,7 +2,8 @@
 //
 // The object's remote bit is set with one atomic OR, at the call. The owner is
 // told once per span: the free that raises `told` in {owner, told} puts the
-// span on the told stack of the owner it read in the same compare-and-swap. A
+// span on the told stack of the owner it read in the same compare-and-swap, or,
+// when that is a record without a thread (left.h), makes it ownerless. A
 // span without an owner is adopted by the thread that frees, or, when that has
 // no cache, settled under the central lock.
 //

@@ -220,6 +220,14 @@ bool mh_span_is_quiet(const struct mh_span *span) {
                        pairs_of(span));
 }
 
+static bool any_free(const struct mh_span *span) {
+    uint64_t any = span->nfree | span->free_words;
+    for (uint32_t word = 0; word * 64 < span->nslots; word++) {
+        any |= span->free[word];
+    }
+    return any != 0;
+}
+
 bool mh_span_is_packed(const struct mh_span *span) {
     uintptr_t base = (uintptr_t)span->base;
     const struct mh_pair *pairs = mh_arena_pair(mh_arena_of_known(base), base);
@@ -227,7 +235,7 @@ bool mh_span_is_packed(const struct mh_span *span) {
     for (uintptr_t i = 0; MH_CHECKS && i < pairs_of(span); i++) {
         nlive += mh_popcount64(pairs[i].live);
     }
-    return span->nfree == 0 && span->free_words == 0 && nlive == span->nslots;
+    return nlive == span->nslots && !any_free(span);
 }
 
 // Notes whose slots are the bits of the pair word of `offset` bytes from base.

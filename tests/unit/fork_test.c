@@ -225,22 +225,32 @@ START_TEST(a_cache_that_was_being_opened_is_not_lost) {
 }
 END_TEST
 
+// All of its objects, and nothing else tells of it.
+START_TEST(an_ownerless_span_that_was_freed_untold_is_gone) {
+    pthread_t thread;
+    fill(mine);
+    mheap_option_set(MHEAP_OPTION_FIRST_OBJECTS, 0); // it has a cache at once
+    ck_assert_int_eq(pthread_create(&thread, NULL, fill_and_end, NULL), 0);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    for (size_t i = 0; i < N; i++) {
+        uintptr_t p = (uintptr_t)theirs[i];
+        ck_assert_uint_eq(span_of(theirs[i])->owner_told, 0);
+        mh_arena_pair(mh_arena_of(p), p)->remote |= mh_pair_bit(p);
+        theirs[i] = NULL;
+    }
+    fork_and_check();
+}
+END_TEST
+
+static void have_a_child(void) {
+    drop(&mine[1]);
+    in_child(be_a_child);
+}
+
 START_TEST(a_child_of_a_child_is_whole) {
     fill(mine);
     run_helper(fill_theirs_and_free_half);
-    int status = -1;
-    pid_t child = fork();
-    if (child == 0) {
-        drop(&mine[1]);
-        pid_t grandchild = fork();
-        if (grandchild == 0) {
-            be_a_child();
-        }
-        (void)waitpid(grandchild, &status, 0);
-        _exit(status == 0 ? 0 : 6);
-    }
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    ck_assert_int_eq(status, 0);
+    in_child(have_a_child);
 }
 END_TEST
 
@@ -268,6 +278,7 @@ int main(void) {
     tcase_add_test(tcase, a_span_told_of_but_not_sent_is_drained);
     tcase_add_test(tcase,
                    a_free_into_an_ownerless_span_that_was_not_told_is_found);
+    tcase_add_test(tcase, an_ownerless_span_that_was_freed_untold_is_gone);
     tcase_add_test(tcase, a_span_that_was_being_given_back_is_gone);
     tcase_add_test(tcase, a_span_whose_words_were_being_cleared_is_gone);
     tcase_add_test(tcase, a_span_that_was_being_published_is_gone);

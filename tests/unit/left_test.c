@@ -7,10 +7,13 @@
 #include <check.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "core/heap/cache.h"
 #include "core/heap/left.h"
 #include "mheap/mheap.h"
+#include "tests/support/emulated.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/test_main.h"
 #include "tests/support/vanished.h"
 
@@ -98,6 +101,53 @@ START_TEST(a_record_is_used_again_when_nothing_is_left) {
 }
 END_TEST
 
+// Counts of what earlier forks left are made anew.
+static void be_counted_once_more(void) {
+    in_child(free_what_was_left);
+}
+
+START_TEST(what_a_grandchild_is_left_is_counted_once) {
+    leave_full_spans();
+    in_child(be_counted_once_more);
+}
+END_TEST
+
+// The thread that made one of them ownerless vanishes before it counts that.
+static void vanish_before_counting(void) {
+    mh_cache_by_id(owner)->left++;
+    in_child(free_what_was_left);
+}
+
+START_TEST(a_count_that_was_just_being_changed_is_right_in_the_next_child) {
+    leave_full_spans();
+    in_child(vanish_before_counting);
+}
+END_TEST
+
+static void *free_one(void *arg) {
+    (void)arg;
+    drop(&theirs[0]);
+    return NULL;
+}
+
+// By a thread without a cache, which cannot take the span for itself.
+static void free_one_as_a_stranger(void) {
+    pthread_t thread;
+    mheap_option_set(MHEAP_OPTION_FIRST_OBJECTS, 100);
+    require(pthread_create(&thread, NULL, free_one, NULL) == 0, "a thread");
+    require(pthread_join(thread, NULL) == 0, "it ends");
+    require(span->nfree == 1, "its slot is free");
+    require(span->owner_told == mh_owner_word(MH_OWNER_NONE, false),
+            "the span is nobody's");
+    be_a_child();
+}
+
+START_TEST(the_first_free_makes_a_left_span_ownerless) {
+    leave_full_spans();
+    in_child(free_one_as_a_stranger);
+}
+END_TEST
+
 static void *tell_id(void *arg) {
     mheap_free(mheap_malloc(SIZE));
     *(uint32_t *)arg = mh_tls_get()->id;
@@ -136,6 +186,7 @@ static void free_by_two(void) {
         drop(&theirs[i]);
     }
     require(pthread_join(thread, NULL) == 0, "it ends");
+    require(mh_cache_by_id(owner)->left == 0, "nothing is left");
     be_a_child();
 }
 
@@ -168,6 +219,17 @@ static void free_halfway(void) {
 START_TEST(a_grandchild_takes_what_was_half_freed) {
     leave_full_spans();
     in_child(free_halfway);
+}
+END_TEST
+
+static void tell_halfway(void) {
+    span->owner_told |= 1; // and it is on no stack
+    free_halfway();
+}
+
+START_TEST(a_grandchild_takes_what_was_half_told) {
+    leave_full_spans();
+    in_child(tell_halfway);
 }
 END_TEST
 
@@ -220,6 +282,49 @@ START_TEST(what_was_left_goes_with_its_heap) {
 }
 END_TEST
 
+static void destroy_another(void) {
+    require_some_left();
+    mheap_destroy(second);
+    require_some_left();
+    be_a_child();
+}
+
+START_TEST(what_was_left_does_not_go_with_another_heap) {
+    leave_full_spans();
+    second = mheap_create("second");
+    ck_assert_ptr_nonnull(mheap_alloc_in(second, SIZE));
+    in_child(destroy_another);
+}
+END_TEST
+
+enum { MANY = 500000, COPIED = 200 };
+
+static void fill_many(void) {
+    for (size_t i = 0; i < MANY; i++) {
+        require(mheap_malloc(SIZE) != NULL, "memory");
+    }
+}
+
+static void count_copied_pages(void) {
+    struct rusage used;
+    (void)getrusage(RUSAGE_SELF, &used);
+    require_some_left();
+    if (used.ru_minflt > COPIED) {
+        fprintf(stderr, "%ld pages\n", used.ru_minflt);
+        _exit(8);
+    }
+}
+
+// Their records take 300 pages.
+START_TEST(few_pages_are_copied_for_many_full_spans) {
+    fill(mine);
+    run_helper(fill_many);
+    uint32_t last = mh_arenas.table[0]->spans_made - 2;
+    owner = (uint32_t)(mh_arenas.table[0]->spans[last].owner_told >> 1);
+    in_child(count_copied_pages);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("left");
     TCase *tcase = tcase_create("child");
@@ -228,12 +333,21 @@ int main(void) {
                    a_span_of_ours_that_nobody_freed_into_is_not_written_to);
     tcase_add_test(tcase, what_was_left_is_left_to_a_grandchild);
     tcase_add_test(tcase, a_record_is_used_again_when_nothing_is_left);
+    tcase_add_test(tcase, what_a_grandchild_is_left_is_counted_once);
+    tcase_add_test(
+        tcase, a_count_that_was_just_being_changed_is_right_in_the_next_child);
+    tcase_add_test(tcase, the_first_free_makes_a_left_span_ownerless);
     tcase_add_test(tcase, a_record_is_not_used_while_something_is_left);
     tcase_add_test(tcase, two_threads_free_what_was_left_at_once);
     tcase_add_test(tcase, a_grandchild_takes_what_was_half_freed);
     tcase_add_test(tcase, a_full_span_that_was_changing_hands_is_not_left);
     tcase_add_test(tcase, a_span_with_a_slot_on_its_way_is_not_left);
+    tcase_add_test(tcase, a_grandchild_takes_what_was_half_told);
     tcase_add_test(tcase, what_was_left_goes_with_its_heap);
+    tcase_add_test(tcase, what_was_left_does_not_go_with_another_heap);
+    if (!MH_SANITIZED) { // whose own pages are copied as well, as an emulator's
+        MH_ADD_NATIVE_TEST(tcase, few_pages_are_copied_for_many_full_spans);
+    }
     suite_add_tcase(suite, tcase);
     return mh_test_main(suite);
 }
