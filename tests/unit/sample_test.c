@@ -18,6 +18,7 @@
 #include "core/sys/sys.h"
 #include "mheap/stats.h"
 #include "platform/sim/sim.h"
+#include "tests/support/emulated.h"
 #include "tests/support/expect.h"
 #include "tests/support/hardened.h"
 #include "tests/support/test_main.h"
@@ -375,7 +376,7 @@ START_TEST(the_share_that_is_sampled_is_what_the_option_says) {
         double before = 0, taken = 0;
         (void)mheap_option_set(MHEAP_OPTION_GUARD_BYTES, (uint64_t)means[i]);
         (void)count_sampled(4, &before); // counts drawn for another mean end
-        unsigned n = count_sampled(3000, &taken);
+        unsigned n = count_sampled((unsigned)mh_test_rounds(3000, 150), &taken);
         double wanted = (taken - before) / means[i];
         // Four standard deviations, and 1 % for what the refill is whole in.
         double most = 4 * sqrt(wanted) + wanted / 100;
