@@ -328,22 +328,23 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("left");
     TCase *tcase = tcase_create("child");
+    // No thread can start in a child of qemu-user in which another one was.
     tcase_add_test(tcase, a_full_span_of_a_vanished_thread_is_not_written_to);
     tcase_add_test(tcase,
                    a_span_of_ours_that_nobody_freed_into_is_not_written_to);
     tcase_add_test(tcase, what_was_left_is_left_to_a_grandchild);
-    tcase_add_test(tcase, a_record_is_used_again_when_nothing_is_left);
-    tcase_add_test(tcase, what_a_grandchild_is_left_is_counted_once);
-    tcase_add_test(
+    MH_ADD_NATIVE_TEST(tcase, a_record_is_used_again_when_nothing_is_left);
+    MH_ADD_NATIVE_TEST(tcase, what_a_grandchild_is_left_is_counted_once);
+    MH_ADD_NATIVE_TEST(
         tcase, a_count_that_was_just_being_changed_is_right_in_the_next_child);
-    tcase_add_test(tcase, the_first_free_makes_a_left_span_ownerless);
-    tcase_add_test(tcase, a_record_is_not_used_while_something_is_left);
-    tcase_add_test(tcase, two_threads_free_what_was_left_at_once);
-    tcase_add_test(tcase, a_grandchild_takes_what_was_half_freed);
+    MH_ADD_NATIVE_TEST(tcase, the_first_free_makes_a_left_span_ownerless);
+    MH_ADD_NATIVE_TEST(tcase, a_record_is_not_used_while_something_is_left);
+    MH_ADD_NATIVE_TEST(tcase, two_threads_free_what_was_left_at_once);
+    MH_ADD_NATIVE_TEST(tcase, a_grandchild_takes_what_was_half_freed);
     tcase_add_test(tcase, a_full_span_that_was_changing_hands_is_not_left);
     tcase_add_test(tcase, a_span_with_a_slot_on_its_way_is_not_left);
-    tcase_add_test(tcase, a_grandchild_takes_what_was_half_told);
-    tcase_add_test(tcase, what_was_left_goes_with_its_heap);
+    MH_ADD_NATIVE_TEST(tcase, a_grandchild_takes_what_was_half_told);
+    MH_ADD_NATIVE_TEST(tcase, what_was_left_goes_with_its_heap);
     tcase_add_test(tcase, what_was_left_does_not_go_with_another_heap);
     if (!MH_SANITIZED) { // whose own pages are copied as well, as an emulator's
         MH_ADD_NATIVE_TEST(tcase, few_pages_are_copied_for_many_full_spans);
