@@ -2,13 +2,12 @@
 //
 // In the child, spans whose owner vanished get none, so that their free slots
 // can be used and their frees are told to somebody. That writes to the record
-// and the page words of each, and the first write to a page there copies it: a
-// child of a server whose threads had 500 MB of small objects waited for a
-// quarter of a second. A span that is full, and that nobody was doing anything
-// with, stays as it is: its owner is a record that no thread has
-// (MH_CACHE_FREE), which is not used again while it has such spans. The first
-// free of one of its objects makes it ownerless, and goes on as any free of
-// such a span.
+// and the page words of each, and the first write to a page there copies it:
+// with many spans a child would wait for that before its first call. A span
+// that is full, and that nobody was doing anything with, stays as it is: its
+// owner is a record that no thread has (MH_CACHE_FREE), which is not used again
+// while it has such spans. The first free of one of its objects makes it
+// ownerless, and goes on as any free of such a span.
 
 #ifndef MHEAP_CORE_HEAP_LEFT_H
 #define MHEAP_CORE_HEAP_LEFT_H
