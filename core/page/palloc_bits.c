@@ -81,6 +81,20 @@ uint64_t mh_palloc_bits_run_starts(uint64_t word, unsigned n) {
     return pair_starts(word, 0, n);
 }
 
+// Only what could raise the answer is looked at, so a chunk whose longest run
+// is found early costs a few operations per further word.
+uint32_t mh_palloc_bits_longest(uint64_t word, uint32_t known) {
+    if (known >= 64) {
+        return known;
+    }
+    uint64_t starts = mh_palloc_bits_run_starts(word, known + 1);
+    while (starts != 0) {
+        known++;
+        starts &= starts >> 1; // starts of runs one longer
+    }
+    return known;
+}
+
 unsigned mh_palloc_bits_find_aligned(const uint64_t *words, unsigned from,
                                      unsigned n, unsigned align) {
     MH_ASSERT(from < MH_CHUNK_PAGES && n >= 1 && n <= 64);

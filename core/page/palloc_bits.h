@@ -100,6 +100,10 @@ unsigned mh_palloc_bits_last_run(const uint64_t *words, unsigned limit,
 // word, 1 <= n <= 64.
 uint64_t mh_palloc_bits_run_starts(uint64_t word, unsigned n);
 
+// mh_palloc_bits_longest is the longest run of set bits of word if that is
+// longer than known, else known.
+uint32_t mh_palloc_bits_longest(uint64_t word, uint32_t known);
+
 // mh_palloc_chunk_count adds the pages of a chunk to *counts.
 void mh_palloc_chunk_count(const struct mh_palloc_chunk *chunk,
                            struct mh_palloc_counts *counts);

@@ -10,21 +10,6 @@ static uint32_t max_of(uint32_t a, uint32_t b) {
     return a > b ? a : b;
 }
 
-// longest_inside is the longest run of set bits of word if that is longer than
-// known, else known. Only what could raise the answer is looked at, so a chunk
-// whose longest run is found early costs a few operations per further word.
-static uint32_t longest_inside(uint64_t word, uint32_t known) {
-    if (known >= 64) {
-        return known;
-    }
-    uint64_t starts = mh_palloc_bits_run_starts(word, known + 1);
-    while (starts != 0) {
-        known++;
-        starts &= starts >> 1; // starts of runs one longer
-    }
-    return known;
-}
-
 // inside is the clear bits of a word that lie between set ones; the word is not
 // 0.
 static uint64_t inside(uint64_t word) {
@@ -67,7 +52,7 @@ struct mh_palloc_sum mh_palloc_sum_of(const uint64_t *alloc) {
     // Runs across words are known by now; those within one word remain.
     for (; mixed != 0; mixed &= mixed - 1) {
         uint64_t free = inside(alloc[mh_ctz64(mixed)]);
-        sum.longest = longest_inside(free, sum.longest);
+        sum.longest = mh_palloc_bits_longest(free, sum.longest);
     }
     return sum;
 }
