@@ -5,14 +5,15 @@
 
 Runs build/bin/soak on the drop-in. Every two seconds heapctl reads it: nothing
 it finds may be wrong, and its sum must be what the page tables say. At the end:
-by how much resident memory grew from cycle to cycle, how much of it is not what
-lives, the largest error of the sum, and how many reads there were.
+by how much resident memory grew from cycle to cycle and the standard error of
+that, how much of it is not what lives, the largest error of the sum, and how many reads there were.
 
 Exit status: 0 when the program came to its end and every read was right.
 """
 
 import argparse
 import json
+import math
 import os
 import pathlib
 import re
@@ -36,14 +37,28 @@ def slope(values):
             sum((i - middle) ** 2 for i in range(n)))
 
 
+def slope_error(values):
+    """The standard error of the gradient: what lies between the values and the
+    line says how far it can be trusted."""
+    n = len(values)
+    if n < 3:
+        return math.inf
+    middle, mean, gradient = (n - 1) / 2, sum(values) / n, slope(values)
+    rest = sum((value - mean - gradient * (i - middle)) ** 2
+               for i, value in enumerate(values))
+    return math.sqrt(rest / (n - 2) /
+                     sum((i - middle) ** 2 for i in range(n)))
+
+
 def growth_per_hour(cycles, seconds):
-    """Percent of its mean by which what is resident grows in an hour. The first
-    cycle is left out: that is where the heap gets its size."""
+    """Percent of its mean by which what is resident grows in an hour, and the
+    standard error of that. The first cycle is left out: that is where the heap
+    gets its size."""
     resident = [cycle["resident_kib"] for cycle in cycles[1:]]
-    if len(resident) < 2:
-        return 0.0
-    return (slope(resident) * 3600 / seconds * 100 /
-            (sum(resident) / len(resident)))
+    if not resident:
+        return 0.0, math.inf
+    unit = 3600 / seconds * 100 / (sum(resident) / len(resident))
+    return slope(resident) * unit, slope_error(resident) * unit
 
 
 def error_percent(data):
@@ -99,7 +114,8 @@ def report(cycles, reader, seconds):
     resident = sum(c["resident_kib"] for c in cycles) / len(cycles)
     error = max(reader.errors, default=0.0)
     print(f"cycles        {len(cycles)} of {seconds} s")
-    print(f"growth        {growth_per_hour(cycles, seconds):+.2f} % an hour")
+    growth, unsure = growth_per_hour(cycles, seconds)
+    print(f"growth        {growth:+.2f} +- {unsure:.2f} % an hour")
     print(f"fragmentation {resident / live:.2f} x what lives "
           f"({resident / 1024:.0f} of {live / 1024:.0f} MiB, means)")
     print(f"heapctl       {reader.reads} reads, sum off by {error:.2f} % at "

@@ -180,6 +180,17 @@ class PromisesTest(unittest.TestCase):
             for name in ("P5c", "P6b"):
                 self.assertEqual(self.result(name).verdict, promises.NOT_RUN)
 
+    def grown(self, growth):
+        with mock.patch.object(promises, "soak_output",
+                               return_value=f"growth   {growth} % an hour\n"):
+            return self.result("P23", quick=False).verdict
+
+    def test_growth_is_judged_where_its_error_allows(self):
+        self.assertEqual(self.grown("-0.30 +- 0.10"), promises.PASS)
+        self.assertEqual(self.grown("+0.31 +- 0.10"), promises.SHORT)
+        self.assertEqual(self.grown("+0.02 +- 0.04"), promises.NOT_RUN)
+        self.assertEqual(self.grown("+0.15 +- 0.04"), promises.NOT_RUN)
+
     def rows_of(self, full):
         """The names of three rows as they come: the second takes long. In a
         full run it ends only when the third has begun, and the other way

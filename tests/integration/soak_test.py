@@ -7,6 +7,7 @@ The program and heapctl are small scripts here, put where a build has its own.
 import contextlib
 import io
 import json
+import math
 import os
 import pathlib
 import sys
@@ -61,21 +62,30 @@ class SoakTest(unittest.TestCase):
         self.assertEqual(wrong, [])
         self.assertIn("cycles        3 of 1 s", text)
         self.assertIn("2.00 x what lives", text)
+        self.assertIn("growth        +179.87 +- inf % an hour", text)
         self.assertIn("0 wrong", text)
 
+    def growth(self, *kib):
+        return soak.growth_per_hour([{"resident_kib": k} for k in kib], 60)
+
     def test_growth_is_that_of_an_hour_without_the_first_cycle(self):
-        cycles = [{"resident_kib": kib} for kib in (9, 990, 1000, 1010)]
-        self.assertAlmostEqual(soak.growth_per_hour(cycles, 60), 60.0)
-        cycles = [{"resident_kib": kib} for kib in (9, 1010, 1000, 990)]
-        self.assertAlmostEqual(soak.growth_per_hour(cycles, 60), -60.0)
+        growth, error = self.growth(9, 990, 1000, 1010)
+        self.assertAlmostEqual(growth, 60.0)
+        self.assertAlmostEqual(error, 0.0)
+        self.assertAlmostEqual(self.growth(9, 1010, 1000, 990)[0], -60.0)
 
     def test_what_stays_as_it_is_does_not_grow(self):
-        cycles = [{"resident_kib": kib} for kib in (1, 500, 500, 500)]
-        self.assertEqual(soak.growth_per_hour(cycles, 60), 0)
+        self.assertEqual(self.growth(1, 500, 500, 500), (0, 0))
+
+    def test_the_error_is_what_lies_beside_the_line(self):
+        # 990, 1010, 990, 1010: a line of 4 a step leaves 6 and 12 on its sides,
+        # 320 in squares; sqrt(320 / 2 / 5) is 5.66 of 1000 a minute.
+        growth, error = self.growth(9, 990, 1010, 990, 1010)
+        self.assertAlmostEqual(growth, 24.0)
+        self.assertAlmostEqual(error, 33.94, 2)
 
     def test_two_cycles_say_nothing_about_growth(self):
-        cycles = [{"resident_kib": kib} for kib in (1, 500)]
-        self.assertEqual(soak.growth_per_hour(cycles, 60), 0)
+        self.assertEqual(self.growth(1, 500), (0, math.inf))
 
     def test_a_finding_is_wrong(self):
         self.heapctl(read(findings=["MH0302"]))

@@ -22,7 +22,7 @@ enum {
     NOWN = 32768,
     NSHARED = 1024,
     OWN_BYTES = 12 << 20, // of a thread, about
-    LIFE_MS = 3000,       // of a thread
+    LIFE_MS = 2000,       // of a thread, at least, and twice as much at most
     FORK_EVERY = 5,       // seconds
     CHILD_SECONDS = 60,
 };
@@ -104,7 +104,9 @@ static void work(uint64_t *rng, unsigned ms) {
 
 static void *be_a_thread(void *arg) {
     uint64_t rng = (uintptr_t)arg;
-    work(&rng, LIFE_MS);
+    // Lives of one length would begin together for ever, at a place of the
+    // cycle that moves slowly: what is resident would seem to grow and shrink.
+    work(&rng, LIFE_MS + (unsigned)random_below(&rng, LIFE_MS + 1));
     return NULL;
 }
 
