@@ -29,6 +29,8 @@ import sys
 import tempfile
 import time
 
+import prove
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 PASS, SHORT, NOT_RUN = "pass", "short", "not run"
@@ -415,6 +417,19 @@ def page_allocator(m):
                   f"{text}; {passed} of {total} suites")
 
 
+def proofs(m):
+    missing = prove.missing()
+    if missing:
+        return Result(f"not run: {missing[0]} is not installed", NOT_RUN)
+    if m.quick:
+        return Result("takes minutes: proved in a full run", NOT_RUN)
+    every = prove.proofs()
+    without = [proof.name for proof in every
+               if prove.prove(proof, 900)[0] != prove.HOLDS]
+    return judged(not without, "; ".join(
+        [f"{len(every) - len(without)} of {len(every)} proofs"] + without))
+
+
 def soak_output(m, minutes, cycle):
     return m.run([sys.executable, ROOT / "scripts" / "soak.py", "--build",
                   m.build, "--minutes", minutes, "--cycle", cycle])
@@ -511,6 +526,8 @@ PROMISES = (
             "0 errors, faults found", model),
     Promise("P21", "the page allocator agrees with a plain one",
             "10^9 steps", page_allocator, beside=True),
+    Promise("P21b", "searches and look-ups are right for every input",
+            "all proved", proofs),
     Promise("P15", "heapctl's sum is what the page tables say", "<= 1 % off",
             truth),
     Promise("P23", "a long life grows by nothing", "< 0.1 % an hour", soak),

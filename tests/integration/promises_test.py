@@ -180,6 +180,30 @@ class PromisesTest(unittest.TestCase):
             for name in ("P5c", "P6b"):
                 self.assertEqual(self.result(name).verdict, promises.NOT_RUN)
 
+    def proved(self, *verdicts, missing=(), quick=False):
+        """The row where the proofs A, B and so on have these verdicts."""
+        names = "ABC"[:len(verdicts)]
+        with mock.patch.multiple(
+                promises.prove, missing=lambda: list(missing),
+                proofs=lambda: [promises.prove.Proof("x.c", n) for n in names],
+                prove=lambda proof, _: (verdicts[names.index(proof.name)], [])):
+            return self.result("P21b", quick=quick)
+
+    def test_a_proof_without_an_answer_falls_short_by_name(self):
+        holds, unknown = promises.prove.HOLDS, promises.prove.NO_ANSWER
+        self.assertEqual(self.proved(holds, holds),
+                         promises.Result("2 of 2 proofs", promises.PASS))
+        for other in (unknown, promises.prove.BROKEN):
+            self.assertEqual(self.proved(holds, other),
+                             promises.Result("1 of 2 proofs; B",
+                                             promises.SHORT))
+
+    def test_proofs_are_not_run_without_their_programs_nor_in_a_hurry(self):
+        result = self.proved(missing=["cbmc"])
+        self.assertEqual(result, promises.Result(
+            "not run: cbmc is not installed", promises.NOT_RUN))
+        self.assertEqual(self.proved(quick=True).verdict, promises.NOT_RUN)
+
     def grown(self, growth):
         with mock.patch.object(promises, "soak_output",
                                return_value=f"growth   {growth} % an hour\n"):
