@@ -109,6 +109,11 @@ extern struct mh_arenas mh_arenas;
 // is no room even for the smallest map. Before it no cache may be made.
 MH_NODISCARD enum mh_status mh_arenas_init(void);
 
+// mh_arenas_scatter lets the heap begin at a random place, before the first
+// arena is made. Where the system refuses, or a heap begins above the program,
+// or a map of all addresses could not be had, it begins where it always does.
+void mh_arenas_scatter(void);
+
 // mh_arenas_reserve gets address space for a heap: size bytes, a multiple of
 // 1 MiB, whole arenas where they can be had, Reserved, with the metadata of
 // every arena it touches made and published. `least` is the smallest size the

@@ -25,6 +25,7 @@ void mh_hard_decide(void) {
     }
     mh_sys_random(secret, sizeof(secret));
     mh_window_close();
+    mh_arenas_scatter();
     mh_hard_zero_init();
     mh_hard_on = true;
 }

@@ -45,6 +45,18 @@ void mh_hints_add_around(struct mh_hints *h, uint64_t start, uint64_t end) {
     add_front(h, end, false);
 }
 
+// More bits than 47 are there for who asks for them only.
+void mh_hints_scatter(struct mh_hints *h, uint64_t random) {
+    if (h->nhints == 0) {
+        return;
+    }
+    unsigned user_bits = h->layout->user_bits;
+    unsigned bits = (user_bits < 47 ? user_bits : 47) - 2;
+    uint64_t arena = mh_layout_arena_bytes(h->layout);
+    uint64_t distance = random & mh_low_bits(bits) & ~(arena - 1);
+    add_front(h, h->hints[0].address + distance, false);
+}
+
 void mh_hints_advance(struct mh_hints *h, unsigned i, uint64_t start,
                       size_t size) {
     MH_CHECK(i < h->nhints);

@@ -34,6 +34,11 @@ struct mh_hints {
 // mh_hints_init fills the list from the layout. Makes no system call.
 void mh_hints_init(struct mh_hints *h, const struct mh_layout *layout);
 
+// mh_hints_scatter puts one before all others: the border of an arena that
+// `random` picks, above the first hint by up to a quarter of what programs have
+// of the address space. A list without hints stays so.
+void mh_hints_scatter(struct mh_hints *h, uint64_t random);
+
 // mh_hints_start begins a row that starts above the program. With ahead it
 // reserves the largest of the row's initial sizes that can be had, just above
 // program_end (the end of the program and its break) where possible. It makes

@@ -1,4 +1,5 @@
-// hardened_run.c - one mistake with memory, by name, for hardened_test.py.
+// hardened_run.c - one mistake with memory, or none, by name, for
+// hardened_test.py.
 //
 // Exits with 0 when nothing has stopped it.
 
@@ -52,6 +53,12 @@ static void make_none(void) {
     drop(make(256 << 10));
 }
 
+static void say_where(void) {
+    void *p = make(24);
+    (void)printf("%p\n", p);
+    drop(p);
+}
+
 static const struct {
     const char *name;
     void (*commit)(void);
@@ -63,6 +70,7 @@ static const struct {
     {"stale_large", write_after_free_large},
     {"nothing", write_nothing},
     {"none", make_none},
+    {"where", say_where},
 };
 
 int main(int argc, char **argv) {

@@ -67,6 +67,16 @@ class HardenedTest(unittest.TestCase):
         for name in ("behind", "behind_kept", "stale", "nothing"):
             self.assertEqual(mistake(name, hardened=False).returncode, 0)
 
+    def places(self, hardened):
+        """The arenas that the first objects of four processes lie in."""
+        runs = [mistake("where", hardened) for _ in range(4)]
+        self.assertEqual([done.returncode for done in runs], [0] * 4)
+        return {int(done.stdout, 16) >> 26 for done in runs}
+
+    def test_the_heap_begins_somewhere_else_in_each_process(self):
+        self.assertEqual(len(self.places(True)), 4)
+        self.assertEqual(len(self.places(False)), 1)
+
     def test_a_write_behind_an_object_is_told_when_it_is_freed(self):
         self.assert_told("behind", "write behind the object")
 

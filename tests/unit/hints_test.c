@@ -40,6 +40,34 @@ START_TEST(a_new_list_holds_the_hints_of_the_layout_in_order) {
 }
 END_TEST
 
+// Of layouts with a list: its first hint, and what is there when it is
+// scattered.
+START_TEST(a_scattered_list_begins_at_an_arena_that_a_program_can_have) {
+    const struct mh_layout *layout = &mh_layouts[_i];
+    uint64_t seen = 0, arena = mh_layout_arena_bytes(layout);
+    for (unsigned bit = 0; bit < 64; bit++) {
+        mh_hints_init(&hints, layout);
+        unsigned before = hints.nhints;
+        mh_hints_scatter(&hints, UINT64_C(1) << bit);
+        if (before == 0) {
+            ck_assert_uint_eq(hints.nhints, 0);
+            continue;
+        }
+        uint64_t first = mh_layout_hint(layout, 0);
+        uint64_t distance = hints.hints[0].address - first;
+        ck_assert_uint_eq(hints.nhints, before + 1);
+        ck_assert_uint_eq(hints.hints[1].address, first);
+        ck_assert_uint_eq(distance % arena, 0);
+        ck_assert_uint_lt(distance, UINT64_C(1) << (layout->user_bits - 2));
+        ck_assert_uint_lt(distance, UINT64_C(1) << 45);
+        seen |= distance;
+    }
+    if (mh_layout_nhints(layout) != 0 && layout->user_bits >= 47) {
+        ck_assert_uint_eq(seen, (UINT64_C(1) << 45) - arena);
+    }
+}
+END_TEST
+
 struct usable {
     const char *os, *arch;
     unsigned count; // of hints at which one arena fits
@@ -510,6 +538,9 @@ static void add_list_tests(Suite *suite) {
     TCase *list = tcase_create("list");
     tcase_add_loop_test(list, a_new_list_holds_the_hints_of_the_layout_in_order,
                         0, (int)mh_nlayouts);
+    tcase_add_loop_test(
+        list, a_scattered_list_begins_at_an_arena_that_a_program_can_have, 0,
+        (int)mh_nlayouts);
     tcase_add_test(list, hints_out_of_a_program_s_reach_are_skipped);
     tcase_add_test(list, a_piece_starts_at_the_hint_or_ends_there);
     tcase_add_test(list, a_piece_is_aligned_inwards);
