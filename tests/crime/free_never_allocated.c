@@ -12,8 +12,13 @@ const struct crime crime = {.what = "double free", .times = 1};
 void crime_commit(void) {
     char *p = malloc(2048);
     char *q = malloc(2048);
-    ptrdiff_t step = q > p ? q - p : p - q;
-    free(crime_at(q > p ? q : p, step));
+    // One of them may have been sampled, and lie alone.
+    while (q - p != 2048 && p - q != 2048) {
+        free(p);
+        p = q;
+        q = malloc(2048);
+    }
+    free(crime_at(q > p ? q : p, 2048));
     free(p);
     free(q);
 }
