@@ -3,18 +3,20 @@
 
     prove.py [--only NAME]... [--seconds N] [--list]
 
-A proof is a function of tests/proof/*.c: it says what it assumes, calls the code
-of core/ as it stands, and says what holds then. cbmc turns both into a formula
-that is satisfied by values that break it, by accesses out of bounds, by shifts
-that are too large and by signed overflow; cadical shows that there are none.
+A proof is a function of tests/proof/*.c: it says what it assumes, calls the
+code of core/ as it stands, and says what holds then. cbmc turns both into a
+formula that is satisfied by values that break it, by accesses out of bounds, by
+shifts that are too large and by signed overflow; cadical shows that there are
+none. A second formula shows that what is assumed can be so at all.
 
-Prints a line for each proof: holds, does NOT hold (and what of it), or no answer
-within --seconds (900). Exit status: 0 when all hold, 1 when one does not or has
-no answer, 3 when one of the two programs is missing.
+Prints a line for each proof: holds, does NOT hold (and what of it), or no
+answer; each step may take --seconds (900). Exit status: 0 when all hold, 1 when
+one does not or has no answer, 3 when one of the two programs is missing.
 """
 
 import argparse
 import dataclasses
+import math
 import pathlib
 import re
 import shutil
@@ -30,6 +32,8 @@ EXIT_MISSING = 3
 
 HOLDS, BROKEN, NO_ANSWER = "holds", "does NOT hold", "no answer"
 
+SECONDS = 900
+
 UNSATISFIABLE, SATISFIABLE = 20, 10  # what a solver's exit status says
 
 CHECKS = ("--unwinding-assertions", "--bounds-check", "--pointer-check",
@@ -37,9 +41,10 @@ CHECKS = ("--unwinding-assertions", "--bounds-check", "--pointer-check",
           "--signed-overflow-check")
 
 # Formulas that are too large for whole chunks of eight words, and how many they
-# take instead: the code goes through them one by one.
+# take instead (tests/proof/bitmap.h).
 WORDS = {
-    "find_aligned_finds_the_lowest_run_at_a_multiple": 2,
+    "find_aligned_finds_the_lowest_run_at_a_multiple": 3,
+    "find_finds_the_lowest_run_of_up_to_a_word": 3,
     "find_finds_the_lowest_run_of_over_a_word": 2,
     "start_and_end_are_the_free_pages_at_either_side": 3,
     "the_longest_run_is_as_long_as_it_says": 2,
@@ -56,7 +61,7 @@ LOOPS = {
 
 # More than those of CHECKS.
 OPTIONS = {
-    "merging_the_largest_nodes_overflows_nothing":
+    "merging_three_nodes_overflows_nothing":
         ("--unsigned-overflow-check",),
 }
 
@@ -68,36 +73,54 @@ class Proof:
 
 
 def proofs(folder=FOLDER):
-    """The functions without arguments that nothing else calls, in order."""
+    """The functions without arguments, in order."""
     return [Proof(path.name, name) for path in sorted(folder.glob("*.c"))
             for name in re.findall(r"^void (\w+)\(void\) \{$",
                                    path.read_text(), re.MULTILINE)]
 
 
-def command(proof):
+def command(proof, *more):
     words = WORDS.get(proof.name, 8)
     loops = LOOPS.get(proof.source, ())
     return ["cbmc", "-I", str(ROOT), "-DMH_DEBUG_LEVEL=1",
             *([f"-DPROOF_WORDS={words}"] if proof.name in WORDS else []),
-            str(FOLDER / proof.source), "--function", proof.name, *CHECKS,
+            str(FOLDER / proof.source), "--function", proof.name,
             "--unwind", str(words + 1),
-            *(["--unwindset", ",".join(loops)] if loops else []),
-            *OPTIONS.get(proof.name, ())]
+            *(["--unwindset", ",".join(loops)] if loops else []), *more]
 
 
-def solved(formula, seconds):
-    if not formula.exists():
-        return NO_ANSWER
-    done = subprocess.run(["cadical", "-q", "-n", formula],
-                          capture_output=True, timeout=seconds, check=False)
-    return {UNSATISFIABLE: HOLDS,
-            SATISFIABLE: BROKEN}.get(done.returncode, NO_ANSWER)
+def checked(proof):
+    return command(proof, *CHECKS, *OPTIONS.get(proof.name, ()))
+
+
+def solved(words, seconds):
+    """Whether something satisfies the formula of a cbmc command, or None; and
+    what was said last where that is not known."""
+    with tempfile.TemporaryDirectory() as folder:
+        formula = pathlib.Path(folder) / "formula.cnf"
+        done = subprocess.run([*words, "--dimacs", "--outfile", formula],
+                              capture_output=True, text=True, timeout=seconds,
+                              check=False)
+        counted = re.search(r"Generated (\d+) VCC\(s\), (\d+) remaining",
+                            done.stdout)
+        if counted is None or "no body for function" in done.stdout:
+            return None, last_line(done)
+        if counted[2] == "0":  # decided without a search, or nothing claimed
+            return (False, []) if counted[1] != "0" else (None, ["no claim"])
+        answer = subprocess.run(
+            ["cadical", "-q", "-n", "-t", str(math.ceil(seconds)), formula],
+            capture_output=True, text=True, timeout=seconds + 10, check=False)
+    known = {UNSATISFIABLE: False, SATISFIABLE: True}.get(answer.returncode)
+    return known, [] if known is not None else last_line(answer)
 
 
 def broken_claims(proof, seconds):
     """cbmc solves it once more, by itself, to name them."""
-    done = subprocess.run(command(proof), capture_output=True, text=True,
-                          timeout=seconds, check=False)
+    try:
+        done = subprocess.run(checked(proof), capture_output=True, text=True,
+                              timeout=seconds, check=False)
+    except subprocess.TimeoutExpired:
+        return ["which claim it is takes cbmc too long"]
     return [line for line in done.stdout.splitlines()
             if line.endswith(": FAILURE")]
 
@@ -106,24 +129,20 @@ def last_line(done):
     return (done.stdout + done.stderr).strip().splitlines()[-1:]
 
 
-def prove(proof, seconds):
+def prove(proof, seconds=SECONDS):
     """The verdict, and what was found wrong."""
-    with tempfile.TemporaryDirectory() as folder:
-        formula = pathlib.Path(folder) / "formula.cnf"
-        try:
-            done = subprocess.run(
-                [*command(proof), "--dimacs", "--outfile", formula],
-                capture_output=True, text=True, timeout=seconds, check=False)
-            # What holds without any search has no formula.
-            if re.search("^VERIFICATION SUCCESSFUL$", done.stdout,
-                         re.MULTILINE):
-                return HOLDS, []
-            verdict = solved(formula, seconds)
-            if verdict == BROKEN:
-                return verdict, broken_claims(proof, seconds)
-        except subprocess.TimeoutExpired:
-            return NO_ANSWER, []
-    return verdict, [] if verdict == HOLDS else last_line(done)
+    try:
+        broken, why = solved(checked(proof), seconds)
+        if broken is None:
+            return NO_ANSWER, why
+        if broken:
+            return BROKEN, broken_claims(proof, seconds)
+        reached, why = solved(command(proof, "-DPROOF_REACHED"), seconds)
+    except subprocess.TimeoutExpired:
+        return NO_ANSWER, [f"none in {seconds} s"]
+    if reached is None:
+        return NO_ANSWER, why
+    return (HOLDS, []) if reached else (BROKEN, ["what it assumes cannot be"])
 
 
 def missing():
@@ -148,8 +167,8 @@ def run(chosen, seconds):
 def main(arguments):
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--only", action="append", default=[], metavar="NAME")
-    parser.add_argument("--seconds", type=int, default=900,
-                        help="for one proof")
+    parser.add_argument("--seconds", type=int, default=SECONDS,
+                        help="for each step of a proof")
     parser.add_argument("--list", action="store_true")
     options = parser.parse_args(arguments)
     every = proofs()

@@ -6,7 +6,8 @@
 Runs build/bin/soak on the drop-in. Every two seconds heapctl reads it: nothing
 it finds may be wrong, and its sum must be what the page tables say. At the end:
 by how much resident memory grew from cycle to cycle and the standard error of
-that, how much of it is not what lives, the largest error of the sum, and how many reads there were.
+that, if cycles are independent; how much of it is not what lives; the largest
+error of the sum, and how many reads there were.
 
 Exit status: 0 when the program came to its end and every read was right.
 """

@@ -186,17 +186,18 @@ class PromisesTest(unittest.TestCase):
         with mock.patch.multiple(
                 promises.prove, missing=lambda: list(missing),
                 proofs=lambda: [promises.prove.Proof("x.c", n) for n in names],
-                prove=lambda proof, _: (verdicts[names.index(proof.name)], [])):
+                prove=lambda proof: (verdicts[names.index(proof.name)], [])):
             return self.result("P21b", quick=quick)
 
-    def test_a_proof_without_an_answer_falls_short_by_name(self):
+    def test_a_proof_that_does_not_hold_falls_short_by_name(self):
         holds, unknown = promises.prove.HOLDS, promises.prove.NO_ANSWER
         self.assertEqual(self.proved(holds, holds),
                          promises.Result("2 of 2 proofs", promises.PASS))
-        for other in (unknown, promises.prove.BROKEN):
-            self.assertEqual(self.proved(holds, other),
-                             promises.Result("1 of 2 proofs; B",
-                                             promises.SHORT))
+        self.assertEqual(self.proved(holds, unknown), promises.Result(
+            "1 of 2 proofs; B: no answer", promises.NOT_RUN))
+        result = self.proved(unknown, holds, promises.prove.BROKEN)
+        self.assertEqual(result.verdict, promises.SHORT)
+        self.assertIn("C: does NOT hold", result.measured)
 
     def test_proofs_are_not_run_without_their_programs_nor_in_a_hurry(self):
         result = self.proved(missing=["cbmc"])
@@ -207,13 +208,18 @@ class PromisesTest(unittest.TestCase):
     def grown(self, growth):
         with mock.patch.object(promises, "soak_output",
                                return_value=f"growth   {growth} % an hour\n"):
-            return self.result("P23", quick=False).verdict
+            return self.result("P23", quick=False)
 
     def test_growth_is_judged_where_its_error_allows(self):
-        self.assertEqual(self.grown("-0.30 +- 0.10"), promises.PASS)
-        self.assertEqual(self.grown("+0.31 +- 0.10"), promises.SHORT)
-        self.assertEqual(self.grown("+0.02 +- 0.04"), promises.NOT_RUN)
-        self.assertEqual(self.grown("+0.15 +- 0.04"), promises.NOT_RUN)
+        for growth, verdict in (("-0.30 +- 0.10", promises.PASS),
+                                ("+0.31 +- 0.10", promises.SHORT),
+                                ("+0.02 +- 0.04", promises.NOT_RUN),
+                                ("+0.15 +- 0.04", promises.NOT_RUN),
+                                ("+0.00 +- inf", promises.NOT_RUN),
+                                ("nothing", promises.SHORT)):
+            self.assertEqual(self.grown(growth).verdict, verdict, growth)
+        self.assertIn("-0.06 to +0.10 % an hour",
+                      self.grown("+0.02 +- 0.04").measured)
 
     def rows_of(self, full):
         """The names of three rows as they come: the second takes long. In a

@@ -7,9 +7,9 @@
 #include "core/base/params.h"
 #include "tests/proof/proof.h"
 
-// A proof of what grows too large for a whole chunk takes one of fewer words:
-// the code goes through them one by one, and there is a first, a middle and a
-// last one in three.
+// A proof of what grows too large for a whole chunk takes one of fewer words.
+// In three there is a first, a middle and a last one; what looks at no other
+// word than the one it is at, and what it has counted so far, needs two.
 #ifdef PROOF_WORDS
 #    undef MH_CHUNK_WORDS
 #    undef MH_CHUNK_PAGES

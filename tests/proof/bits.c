@@ -61,7 +61,8 @@ void run_starts_marks_every_start_and_no_other_bit(void) {
     HOLDS((mh_palloc_bits_run_starts(word, n) >> at & 1) == begins);
 }
 
-static bool has_run(uint64_t word, unsigned n) {
+// By what is proved above.
+static bool product_has_run(uint64_t word, unsigned n) {
     return n == 0 || (n <= 64 && mh_palloc_bits_run_starts(word, n) != 0);
 }
 
@@ -70,11 +71,11 @@ static bool has_run(uint64_t word, unsigned n) {
 void longest_counts_on_from_what_is_known(void) {
     uint64_t word = any_uint64();
     uint32_t known = any_within(0, MH_CHUNK_PAGES);
-    GIVEN(!has_run(word, known + 4));
+    GIVEN(!product_has_run(word, known + 4));
     uint32_t longest = mh_palloc_bits_longest(word, known);
     HOLDS(longest >= known);
-    HOLDS(longest == known || has_run(word, longest));
-    HOLDS(!has_run(word, longest + 1));
+    HOLDS(longest == known || product_has_run(word, longest));
+    HOLDS(!product_has_run(word, longest + 1));
 }
 
 void one_step_leaves_the_starts_of_longer_runs(void) {
@@ -99,6 +100,16 @@ void next_differing_is_the_first_of_its_kind(void) {
     HOLDS(at >= from && at <= MH_CHUNK_PAGES);
     HOLDS(at == MH_CHUNK_PAGES || is_set(words, at) != clear);
     HOLDS(clear ? all_set(words, from, at) : all_clear(words, from, at));
+}
+
+// mh_palloc_bits_find is the same for runs of up to a word, at any place.
+void find_finds_the_lowest_run_of_up_to_a_word(void) {
+    uint64_t words[MH_CHUNK_WORDS];
+    unsigned from = any_below(MH_CHUNK_PAGES);
+    unsigned n = any_within(1, 64);
+    any_bitmap(words);
+    HOLDS(mh_palloc_bits_find(words, from, n) ==
+          mh_palloc_bits_find_aligned(words, from, n, 1));
 }
 
 void find_aligned_finds_the_lowest_run_at_a_multiple(void) {

@@ -22,6 +22,7 @@ static bool has_run(wide bits, unsigned n) {
     return n == 0 || bits != 0;
 }
 
+// For one word: half as wide, the formula is half as large.
 static bool word_has_run(uint64_t bits, unsigned n) {
     unsigned have = 1;
     for (unsigned round = 0; round < 6; round++) {
@@ -52,10 +53,7 @@ void inside_is_what_lies_between_set_bits(void) {
     HOLDS((inside(word) >> at & 1) == (clear && below && above));
 }
 
-void start_and_end_are_the_free_pages_at_either_side(void) {
-    uint64_t words[MH_CHUNK_WORDS];
-    any_bitmap(words);
-    struct mh_palloc_sum sum = mh_palloc_sum_of(words);
+static void sides_are_right(struct mh_palloc_sum sum, const uint64_t *words) {
     HOLDS(sum.start <= sum.longest && sum.end <= sum.longest);
     HOLDS(sum.longest <= MH_CHUNK_PAGES);
     HOLDS(all_clear(words, 0, sum.start));
@@ -65,14 +63,23 @@ void start_and_end_are_the_free_pages_at_either_side(void) {
           is_set(words, MH_CHUNK_PAGES - 1 - sum.end));
 }
 
-#if MH_CHUNK_WORDS == 2
-void the_longest_run_is_as_long_as_it_says(void) {
+void start_and_end_are_the_free_pages_at_either_side(void) {
     uint64_t words[MH_CHUNK_WORDS];
     any_bitmap(words);
-    struct mh_palloc_sum sum = mh_palloc_sum_of(words);
+    sides_are_right(mh_palloc_sum_of(words), words);
+}
+
+#if MH_CHUNK_WORDS == 2
+static void longest_is_right(struct mh_palloc_sum sum, const uint64_t *words) {
     wide free = ~((wide)words[1] << 64 | words[0]);
     HOLDS(has_run(free, sum.longest));
     HOLDS(sum.longest == MH_CHUNK_PAGES || !has_run(free, sum.longest + 1));
+}
+
+void the_longest_run_is_as_long_as_it_says(void) {
+    uint64_t words[MH_CHUNK_WORDS];
+    any_bitmap(words);
+    longest_is_right(mh_palloc_sum_of(words), words);
 }
 #endif
 
@@ -85,9 +92,10 @@ static bool is_sum(struct mh_palloc_sum sum, uint32_t pages) {
            (sum.longest == pages || sum.start + sum.end < pages);
 }
 
+// The code goes on from node to node with one run and one sum.
 enum { NODES = 3 };
 
-void merging_the_largest_nodes_overflows_nothing(void) {
+void merging_three_nodes_overflows_nothing(void) {
     struct mh_palloc_sum sums[NODES];
     unsigned shift = any_within(6, 31);
     uint32_t pages = UINT32_C(1) << shift;
@@ -122,13 +130,7 @@ void two_nodes_merged_say_what_their_pages_do(void) {
     struct mh_palloc_sum sums[] = {sum_of_word(words[0]),
                                    sum_of_word(words[1])};
     struct mh_palloc_sum sum = mh_palloc_sum_merge(sums, 2, 64);
-    wide free = ~((wide)words[1] << 64 | words[0]);
-    HOLDS(has_run(free, sum.longest));
-    HOLDS(sum.longest == MH_CHUNK_PAGES || !has_run(free, sum.longest + 1));
-    HOLDS(all_clear(words, 0, sum.start));
-    HOLDS(sum.start == MH_CHUNK_PAGES || is_set(words, sum.start));
-    HOLDS(all_clear(words, MH_CHUNK_PAGES - sum.end, MH_CHUNK_PAGES));
-    HOLDS(sum.end == MH_CHUNK_PAGES ||
-          is_set(words, MH_CHUNK_PAGES - 1 - sum.end));
+    sides_are_right(sum, words);
+    longest_is_right(sum, words);
 }
 #endif

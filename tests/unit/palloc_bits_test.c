@@ -208,6 +208,29 @@ START_TEST(run_starts_marks_the_beginnings_of_runs_in_a_word) {
 }
 END_TEST
 
+START_TEST(longest_is_the_longest_run_of_a_word_or_what_is_known) {
+    uint64_t random = 1;
+    for (unsigned n = 0; n <= 64; n++) {
+        for (unsigned first = 0; first + n <= 64; first++) {
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            // A run of n, and others of one or two bits beside it.
+            uint64_t run = mh_low_bits(n) << (first % 64);
+            uint64_t near = run << 1 | run >> 1 | run;
+            uint64_t word = run | (random & 0xdb6db6db6db6db6du & ~near);
+            unsigned longest = 0, now = 0;
+            for (unsigned bit = 0; bit < 64; bit++) {
+                now = (word >> bit & 1) != 0 ? now + 1 : 0;
+                longest = now > longest ? now : longest;
+            }
+            for (unsigned known = 0; known <= 65; known++) {
+                ck_assert_uint_eq(mh_palloc_bits_longest(word, known),
+                                  longest > known ? longest : known);
+            }
+        }
+    }
+}
+END_TEST
+
 // The chunk of the tests below: page 0 allocated, 1 free, 2 released, the rest
 // not ours.
 static struct mh_palloc_chunk three_pages(void) {
@@ -269,6 +292,8 @@ static Suite *palloc_bits_suite(void) {
     tcase_add_test(searches, find_aligned_skips_runs_at_other_places);
     tcase_add_test(searches, last_run_is_the_highest_run_below_the_limit);
     tcase_add_test(searches, run_starts_marks_the_beginnings_of_runs_in_a_word);
+    tcase_add_test(searches,
+                   longest_is_the_longest_run_of_a_word_or_what_is_known);
     suite_add_tcase(suite, searches);
 
     TCase *chunks = tcase_create("chunks");
