@@ -181,8 +181,8 @@ def main(arguments):
         print("\n".join(f"{p.source:12} {p.name}" for p in chosen))
         return 0
     if missing():
-        print(f"prove: {missing()[0]}: not installed (Debian 11 and 13 and "
-              "Ubuntu have cbmc, Debian 12 does not)", file=sys.stderr)
+        print(f"prove: {missing()[0]}: not installed (Debian 11 has cbmc "
+              "5.12, Debian 12 none)", file=sys.stderr)
         return EXIT_MISSING
     return 0 if run(chosen, options.seconds) == len(chosen) else 1
 

@@ -86,12 +86,6 @@ static void reserve_records_ahead(void) {
     tell_records_ahead();
 }
 
-// How many arenas a full map has.
-static uintptr_t all_arenas(void) {
-    const struct mh_layout *layout = mh_layout_own();
-    return (uintptr_t)layout->l2_entries << layout->l1_bits;
-}
-
 // The address layout and the map, once. A window, where there is no room for
 // all of the map, lies around the first reservation, for hints need not be
 // heeded.
@@ -115,7 +109,7 @@ static enum mh_status init_locked(void) {
         return MH_NO_MEMORY;
     }
     keep_addresses_locked(first, size);
-    uintptr_t full = all_arenas();
+    uintptr_t full = (uintptr_t)mh_layout_arenas(layout);
     uintptr_t few = full < FEW_ARENAS ? full : FEW_ARENAS;
     const struct mh_arena_map_plan plan = {.base = (uintptr_t)layout->base,
                                            .full = full,
@@ -370,12 +364,6 @@ void mh_arena_drop_span(struct mh_span *span) {
     mh_unlock(&arena->lock);
 }
 
-static void give_back_addresses(uintptr_t base, size_t size) {
-    struct mh_split was = {.reserved = size};
-    enum mh_status status = mh_sys_free((void *)base, size, was, MH_FOR_HEAP);
-    (void)status; // addresses only, and the books tell
-}
-
 static void scatter_locked(void) {
     uint64_t random = 0;
     mh_sys_random(&random, sizeof(random));
@@ -383,15 +371,16 @@ static void scatter_locked(void) {
     uintptr_t base = (uintptr_t)mh_hints_reserve(&hints, kept.size,
                                                  MH_ARENA_SIZE, MH_FOR_HEAP);
     if (base != 0) {
-        give_back_addresses(kept.base, kept.size);
+        mh_hints_give_back((void *)kept.base, kept.size, MH_FOR_HEAP);
         keep_addresses_locked(base, kept.size);
     }
 }
 
 void mh_arenas_scatter(void) {
     mh_lock(&mh_arenas.lock);
-    bool listed = mh_layout_own()->rule == MH_HINTS_LISTED;
-    if (listed && kept.size != 0 && mh_arena_map.count == all_arenas()) {
+    const struct mh_layout *layout = mh_layout_own();
+    if (layout->rule == MH_HINTS_LISTED && kept.size != 0 &&
+        mh_arena_map.count == mh_layout_arenas(layout)) {
         scatter_locked();
     }
     mh_unlock(&mh_arenas.lock);

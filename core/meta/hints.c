@@ -98,9 +98,8 @@ unsigned mh_hints_next(const struct mh_hints *h, unsigned from, size_t size,
     return i;
 }
 
-// give_back frees a reservation that is of no use. The books tell when the
-// system refuses; there is nothing more to do about it.
-static void give_back(void *base, size_t size, enum mh_purpose purpose) {
+// The books tell when the system refuses; there is nothing more to do about it.
+void mh_hints_give_back(void *base, size_t size, enum mh_purpose purpose) {
     struct mh_split was = {.reserved = size};
     enum mh_status status = mh_sys_free(base, size, was, purpose);
     (void)status;
@@ -140,7 +139,7 @@ static void *take_hinted(struct mh_hints *h, size_t size, size_t align,
             *refused_out = h->nhints;
             return base;
         }
-        give_back(base, size, purpose);
+        mh_hints_give_back(base, size, purpose);
         mh_hints_drop(h, i);
         i = mh_hints_next(h, i, size, align, &start);
     }
@@ -156,7 +155,7 @@ static void *take_anywhere(struct mh_hints *h, size_t size, size_t align,
     }
     uint64_t start = to_address(base);
     if (!mh_layout_addressable(h->layout, start, start + size)) {
-        give_back(base, size, purpose);
+        mh_hints_give_back(base, size, purpose);
         return NULL;
     }
     return base;
@@ -196,7 +195,7 @@ static void *start_at(struct mh_hints *h, uint64_t hint, size_t size,
         base = mh_sys_reserve(to_pointer(hint), size, purpose);
     }
     if (base != NULL && (to_address(base) & (arena - 1)) != 0) {
-        give_back(base, size, purpose);
+        mh_hints_give_back(base, size, purpose);
         base = NULL;
     }
     if (base == NULL) {
@@ -204,7 +203,7 @@ static void *start_at(struct mh_hints *h, uint64_t hint, size_t size,
     }
     uint64_t start = to_address(base);
     if (!mh_layout_addressable(h->layout, start, start + size)) {
-        give_back(base, size, purpose);
+        mh_hints_give_back(base, size, purpose);
         return NULL;
     }
     return base;

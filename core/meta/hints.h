@@ -83,4 +83,7 @@ void mh_hints_drop(struct mh_hints *h, unsigned i);
 // down from start. The last ones are dropped when the list is full.
 void mh_hints_add_around(struct mh_hints *h, uint64_t start, uint64_t end);
 
+// mh_hints_give_back frees a reservation that is of no use.
+void mh_hints_give_back(void *base, size_t size, enum mh_purpose purpose);
+
 #endif // MHEAP_CORE_META_HINTS_H
