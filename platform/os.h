@@ -93,6 +93,10 @@ MH_NODISCARD struct mh_os_err mh_os_map_shared(int fd, size_t size,
 // before the first mh_os_query or not at all.
 void mh_os_set_lazy(bool lazy);
 
+// mh_os_resident is how many bytes of a mapped range are in memory now; 0 where
+// the OS does not say, and where part of the range is not mapped.
+size_t mh_os_resident(const void *base, size_t size);
+
 // Hints. No state changes and nothing to check: the OS may ignore them.
 void mh_os_hugepage(void *base, size_t size);
 void mh_os_nohugepage(void *base, size_t size);

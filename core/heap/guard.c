@@ -4,6 +4,7 @@
 
 #include "core/base/atomic.h"
 #include "core/heap/heap.h"
+#include "core/heap/huge.h"
 #include "core/sys/sys.h"
 
 size_t mh_guard_unit(void) {
@@ -29,8 +30,7 @@ struct mh_span *mh_guard_put(struct mheap *heap, uintptr_t base,
 bool mh_guard_close(struct mh_span *span) {
     size_t bytes = bytes_of(span);
     struct mh_split was = {.ready = bytes};
-    void *base = (void *)(uintptr_t)span->base;
-    if (mh_sys_fault(base, bytes, was, MH_FOR_HEAP) != MH_OK) {
+    if (mh_huge_fault((uintptr_t)span->base, bytes, was) != MH_OK) {
         return false;
     }
     span->guard = MH_GUARD_RESERVED;

@@ -12,6 +12,7 @@
 #include "core/base/bits.h"
 #include "core/heap/hard.h"
 #include "core/heap/headroom.h"
+#include "core/heap/huge.h"
 #include "core/heap/pairs.h"
 #include "core/heap/scavenge.h"
 #include "core/heap/size_class.h"
@@ -44,6 +45,9 @@ static enum mh_status map_locked(struct mheap *heap, size_t size) {
     // pages, and the system does not take them back, they are nobody's.
     heap->room.next = base + size;
     MH_ADD_RELAXED(&heap->counts.grown_bytes, size);
+    if (status == MH_OK) {
+        mh_huge_note_mapped_locked(heap, base, size);
+    }
     return status;
 }
 

@@ -3,6 +3,7 @@
 #include "core/base/atomic.h"
 #include "core/base/bits.h"
 #include "core/heap/heap.h"
+#include "core/heap/huge.h"
 #include "core/heap/pairs.h"
 
 size_t mh_heap_idle_pages(struct mheap *heap) {
@@ -29,6 +30,7 @@ static size_t release_run_locked(struct mheap *heap, struct mh_pairs_home *home,
         uintptr_t border = mh_align_up(base + 1, MH_ARENA_PIECE);
         bool whole = mh_sys_facts()->partial_free || border > end;
         size_t size = (whole ? end : border) - base;
+        mh_huge_note_unused(base, size);
         if (mh_sys_unused((void *)base, size, MH_FOR_HEAP) == MH_OK) {
             mh_palloc_mark_released(&heap->pages, base, size >> MH_PAGE_SHIFT);
             mh_pairs_note_locked(heap, home, base, size);
@@ -71,5 +73,6 @@ size_t mh_heap_release(struct mheap *heap) {
     mh_lock(&heap->lock);
     size_t done = mh_heap_release_locked(heap);
     mh_unlock(&heap->lock);
+    mh_huge_settle(heap);
     return done;
 }

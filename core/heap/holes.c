@@ -10,6 +10,7 @@
 #include "core/heap/hard.h"
 #include "core/heap/headroom.h"
 #include "core/heap/heap.h"
+#include "core/heap/huge.h"
 #include "core/heap/size_class.h"
 #include "core/sys/sys.h"
 
@@ -84,6 +85,10 @@ static void note_holes(struct mh_holes *holes, unsigned first, size_t n) {
 void mh_holes_make(struct mh_holes *holes) {
     enum { REFUSALS = 2 };
     unsigned at = 0, refusals = 0;
+    for (unsigned i = 0; i < holes->n; i++) {
+        mh_huge_note_unused((uintptr_t)holes->ranges[i].base,
+                            holes->ranges[i].size);
+    }
     while (at < holes->n && refusals < REFUSALS) {
         size_t done = mh_sys_unused_ranges(&holes->ranges[at], holes->n - at,
                                            MH_FOR_HEAP);

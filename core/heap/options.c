@@ -8,6 +8,7 @@
 #include "core/base/atomic.h"
 #include "core/base/fmt.h"
 #include "core/heap/bad_free.h"
+#include "core/heap/huge.h"
 #include "core/scav/scavenger.h"
 #include "core/sys/limit.h"
 #include "core/sys/sys.h"
@@ -50,6 +51,7 @@ static const struct option options[MH_NOPTIONS] = {
     [MH_OPTION_HARDENED] = {"MHEAP_HARDENED", NULL, 0, 1},
     [MH_OPTION_GUARD_BYTES] = {"MHEAP_GUARD_BYTES", NULL, 0, UINT64_MAX},
     [MH_OPTION_GUARD_REPORT] = {"MHEAP_GUARD_REPORT", NULL, 0, 1},
+    [MH_OPTION_HUGE_PAGES] = {"MHEAP_HUGE_PAGES", NULL, 0, 1},
 };
 
 static uint64_t values[MH_NOPTIONS] = {
@@ -58,6 +60,7 @@ static uint64_t values[MH_NOPTIONS] = {
     [MH_OPTION_CACHE_TOTAL] = 64 << 20,
     [MH_OPTION_SCAVENGER] = MH_SCAV_CALLS,
     [MH_OPTION_FIRST_OBJECTS] = 16,
+    [MH_OPTION_HUGE_PAGES] = 1,
 };
 
 static bool set_in_code[MH_NOPTIONS];
@@ -69,10 +72,15 @@ uint64_t mh_option(enum mh_option option) {
 
 // The limits hold in a lower layer.
 static void pass_on(unsigned option, uint64_t value) {
+    bool limit =
+        option == MH_OPTION_SOFT_LIMIT || option == MH_OPTION_HARD_LIMIT;
     if (option == MH_OPTION_SOFT_LIMIT) {
         MH_STORE_RELAXED(&mh_limits.soft, value);
     } else if (option == MH_OPTION_HARD_LIMIT) {
         MH_STORE_RELAXED(&mh_limits.hard, value);
+    }
+    if (limit && value != 0) {
+        mh_huge_stop();
     }
 }
 

@@ -21,6 +21,7 @@ enum mh_option {
     MH_OPTION_HARDENED,      // 0 or 1; see hard.h
     MH_OPTION_GUARD_BYTES,   // bytes for each sampled object, 0: none is
     MH_OPTION_GUARD_REPORT,  // 1: traps there are told; see sample.h
+    MH_OPTION_HUGE_PAGES,    // 1: asked for where a heap is dense; see huge.h
     MH_NOPTIONS,
 };
 

@@ -11,6 +11,7 @@
 #include "core/heap/guard.h"
 #include "core/heap/headroom.h"
 #include "core/heap/heap.h"
+#include "core/heap/huge.h"
 #include "core/heap/large.h"
 #include "core/heap/options.h"
 #include "core/heap/sample_places.h"
@@ -91,8 +92,7 @@ static bool close_pool_locked(struct mheap *heap, uintptr_t base) {
     for (size_t i = 0; i < n; i++) {
         (void)mh_guard_put(heap, base + (i << MH_PAGE_SHIFT), 1);
     }
-    bool closed =
-        mh_sys_fault((void *)base, was.ready, was, MH_FOR_HEAP) == MH_OK;
+    bool closed = mh_huge_fault(base, was.ready, was) == MH_OK;
     for (size_t i = 0; i < n; i++) {
         uintptr_t at = base + (i << MH_PAGE_SHIFT);
         struct mh_span *span = mh_arena_span(mh_arena_of_known(at), at);
@@ -200,8 +200,7 @@ static struct mh_sample_place *oldest_locked(void) {
 // Where Prepared can be accessed, what was freed here would not trap any more.
 static void close_place_locked(struct mh_sample_place *place) {
     struct mh_split was = {.prepared = unit_bytes()};
-    if (mh_sys_fault((void *)place->base, was.prepared, was, MH_FOR_HEAP) ==
-        MH_OK) {
+    if (mh_huge_fault(place->base, was.prepared, was) == MH_OK) {
         place->memory = MH_RESERVED;
     }
 }
@@ -264,8 +263,7 @@ static void end_object_locked(struct mheap *heap,
     MH_CHECK(ended);
     mh_heap_count_freed_locked(heap, 1);
     struct mh_span *guard = mh_guard_put(heap, page, 1);
-    if (mh_sys_fault((void *)place->base, was.ready, was, MH_FOR_HEAP) ==
-        MH_OK) {
+    if (mh_huge_fault(place->base, was.ready, was) == MH_OK) {
         guard->guard = MH_GUARD_RESERVED;
         place->memory = MH_RESERVED;
     }

@@ -7,6 +7,7 @@
 #include "core/heap/headroom.h"
 #include "core/heap/heap.h"
 #include "core/heap/holes.h"
+#include "core/heap/huge.h"
 #include "core/heap/options.h"
 #include "core/heap/pairs.h"
 #include "core/heap/seize.h"
@@ -25,52 +26,68 @@ enum {
 struct sweep {
     struct mheap *heap;
     struct mh_pacer *pacer;
-    uintptr_t below; // what lies above has been looked at
-    bool refused;    // by the system
+    uintptr_t below;              // what lies above has been looked at
+    const struct mh_arena *dense; // see mh_huge_may_go_locked
+    bool refused;                 // by the system
     struct mh_pairs_home home;
 };
 
-// Takes the highest run of idle pages; 0 when there is none.
-static uintptr_t take_run(struct sweep *sweep, size_t most,
-                          size_t *npages_out) {
+// The highest run of idle pages that may go; npages is 0 when there is none.
+static struct mh_huge_run find_run_locked(struct sweep *sweep, size_t most) {
+    struct mh_palloc *pages = &sweep->heap->pages;
+    struct mh_huge_run run = {0, 0, 0};
+    size_t npages = 0;
+    while (run.npages == 0) {
+        uintptr_t base = mh_palloc_find_scavengable(
+            pages, sweep->below, most, mh_heap_release_unit(), &npages);
+        if (base == 0) {
+            break;
+        }
+        run = mh_huge_may_go_locked(pages, base, npages, &sweep->dense);
+        sweep->below = run.below;
+    }
+    return run;
+}
+
+// Takes that run.
+static struct mh_huge_run take_run(struct sweep *sweep, size_t most) {
     struct mheap *heap = sweep->heap;
     size_t released = 0;
     mh_lock(&heap->lock);
-    uintptr_t base = mh_palloc_find_scavengable(
-        &heap->pages, sweep->below, most, mh_heap_release_unit(), npages_out);
-    if (base != 0) {
-        bool taken = mh_palloc_take(&heap->pages, base, *npages_out, &released);
+    struct mh_huge_run run = find_run_locked(sweep, most);
+    if (run.npages != 0) {
+        bool taken =
+            mh_palloc_take(&heap->pages, run.base, run.npages, &released);
         MH_CHECK(taken && released == 0);
     }
     mh_unlock(&heap->lock);
-    return base;
+    return run;
 }
 
 // Gives one run back. Meanwhile it counts as allocated, so that the heap's lock
 // is not held for as long as the system takes.
 static size_t give_run(struct sweep *sweep, size_t most) {
     struct mheap *heap = sweep->heap;
-    size_t npages = 0;
-    uintptr_t base = take_run(sweep, most, &npages);
-    if (base == 0) {
+    struct mh_huge_run run = take_run(sweep, most);
+    if (run.npages == 0) {
         return 0;
     }
     uint64_t start = mh_thread_now_ns();
-    size_t bytes = npages << MH_PAGE_SHIFT;
-    bool done = mh_sys_unused((void *)base, bytes, MH_FOR_HEAP) == MH_OK;
+    size_t bytes = run.npages << MH_PAGE_SHIFT;
+    mh_huge_note_unused(run.base, bytes);
+    bool done = mh_sys_unused((void *)run.base, bytes, MH_FOR_HEAP) == MH_OK;
     mh_pacer_spend(sweep->pacer, mh_thread_now_ns() - start);
 
     mh_lock(&heap->lock);
-    mh_palloc_free(&heap->pages, base, npages);
+    mh_palloc_free(&heap->pages, run.base, run.npages);
     if (done) {
-        mh_palloc_mark_released(&heap->pages, base, npages);
-        mh_pairs_note_locked(heap, &sweep->home, base, bytes);
+        mh_palloc_mark_released(&heap->pages, run.base, run.npages);
+        mh_pairs_note_locked(heap, &sweep->home, run.base, bytes);
         MH_ADD_RELAXED(&heap->counts.released_bytes, bytes);
     }
     mh_unlock(&heap->lock);
-    sweep->below = base;
     sweep->refused = !done;
-    return npages;
+    return run.npages;
 }
 
 static void let_pairs_go(struct sweep *sweep) {
@@ -127,6 +144,7 @@ static size_t sweep_heap(struct mheap *heap, struct mh_pacer *pacer,
         left -= n < left ? n : left;
     }
     let_pairs_go(&sweep);
+    mh_huge_settle(heap);
     end_sweep(heap, done);
     // What the system does not take, or not in such pieces, is not asked about
     // again until there is more.

@@ -336,6 +336,21 @@ size_t mh_palloc_released(const struct mh_palloc *p, uintptr_t base,
     return released;
 }
 
+size_t mh_palloc_idle_in(const struct mh_palloc *p, uintptr_t base,
+                         size_t npages) {
+    size_t position = locate_ours(p, base, npages);
+    size_t idle = npages - mh_palloc_released(p, base, npages);
+
+    while (npages > 0) {
+        struct part part = part_of(p, position, npages);
+        idle -=
+            mh_palloc_bits_count(part.chunk->alloc, part.first, part.npages);
+        position += part.npages;
+        npages -= part.npages;
+    }
+    return idle;
+}
+
 void mh_palloc_mark_released(struct mh_palloc *p, uintptr_t base,
                              size_t npages) {
     size_t position = locate_ours(p, base, npages);

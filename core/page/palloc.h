@@ -132,6 +132,11 @@ void mh_palloc_mark_released(struct mh_palloc *p, uintptr_t base,
 bool mh_palloc_is_released(const struct mh_palloc *p, uintptr_t base,
                            size_t npages);
 
+// mh_palloc_idle_in is how many pages of a range of ours are free and not
+// released.
+size_t mh_palloc_idle_in(const struct mh_palloc *p, uintptr_t base,
+                         size_t npages);
+
 // mh_palloc_idle is how many free pages are not released.
 static inline uint64_t mh_palloc_idle(const struct mh_palloc *p) {
     return p->free_pages - p->released_pages;

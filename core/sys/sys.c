@@ -413,6 +413,10 @@ void *mh_sys_map_shared(int fd, size_t size) {
     return base;
 }
 
+size_t mh_sys_resident(const void *base, size_t size) {
+    return mh_os_resident(base, size);
+}
+
 void mh_sys_name(void *base, size_t size, const char *name) {
     mh_os_name(base, size, name);
 }

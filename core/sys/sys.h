@@ -153,6 +153,10 @@ MH_NODISCARD enum mh_status mh_sys_discard(void *base, size_t size,
 // file is its maker's, so its bytes are not on the books.
 void *mh_sys_map_shared(int fd, size_t size);
 
+// mh_sys_resident is how many bytes of a range that is mapped are in memory
+// now; 0 where the system does not say, and where part of it is not mapped.
+size_t mh_sys_resident(const void *base, size_t size);
+
 // Hints, which change no state and may do nothing. mh_sys_name tells the
 // system's tools what a range is for; the other two ask for huge pages behind a
 // range or for none. On Linux each may cost a mapping unless the range is one.

@@ -196,6 +196,7 @@ enum mheap_option {
     // See docs/guards.md.
     MHEAP_OPTION_GUARD_BYTES,  // one object in so many is guarded; 0: none
     MHEAP_OPTION_GUARD_REPORT, // 0 or 1: traps at guards are told
+    MHEAP_OPTION_HUGE_PAGES,   // 0 or 1: asked for where a heap is dense
     MHEAP_NOPTIONS,
 };
 

@@ -1,6 +1,6 @@
 # What the build must know of AIX.
 
-set(MHEAP_LACKS hints unused trap)
+set(MHEAP_LACKS hints resident unused trap)
 # Without AIX itself there is no linker, and nothing to look for.
 if(CMAKE_SYSTEM_NAME STREQUAL "Generic")
     set(MHEAP_HAVE_THREADS OFF)

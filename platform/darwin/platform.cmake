@@ -1,6 +1,6 @@
 # What the build must know of Darwin.
 
-set(MHEAP_LACKS hints unused)
+set(MHEAP_LACKS hints resident unused)
 # The simulator runs on machines where a process costs less.
 set(MHEAP_SIM_HOST "")
 # What asks a Linux kernel: memory files, seals, locked pages, /proc. What needs

@@ -187,6 +187,30 @@ bool mh_linux_is_lazy(void) {
     return MH_LOAD_RELAXED(&unused_advice) != MADV_DONTNEED;
 }
 
+// A byte for each page.
+size_t mh_os_resident(const void *base, size_t size) {
+    enum { PAGES = 256 };
+    unsigned char in[PAGES];
+    int saved = errno;
+    size_t page_size = (size_t)getpagesize();
+    uintptr_t at = (uintptr_t)base;
+    size_t resident = 0;
+
+    while (size != 0) {
+        size_t n = size / page_size < PAGES ? size / page_size : PAGES;
+        if (mincore((void *)at, n * page_size, in) != 0) {
+            errno = saved;
+            return 0;
+        }
+        for (size_t i = 0; i < n; i++) {
+            resident += (in[i] & 1u) * page_size;
+        }
+        at += n * page_size;
+        size -= n * page_size;
+    }
+    return resident;
+}
+
 static void advise(void *base, size_t size, int advice) {
     int saved = errno;
 

@@ -59,6 +59,14 @@ struct mh_os_err mh_os_discard(void *base, size_t size) {
     return err;
 }
 
+// What is Ready counts as touched.
+size_t mh_os_resident(const void *base, size_t size) {
+    mh_sim_lock();
+    size_t resident = mh_sim_count((void *)(uintptr_t)base, size, MH_READY);
+    mh_sim_unlock();
+    return resident;
+}
+
 struct mh_os_err mh_os_map_shared(int fd, size_t size, void **base_out) {
     mh_sim_lock();
     struct mh_os_err err = {mh_sim_attempt(MH_SIM_MAP_SHARED)};

@@ -1,6 +1,6 @@
 # What the build must know of WebAssembly.
 
-set(MHEAP_LACKS hints unused trap)
+set(MHEAP_LACKS hints resident unused trap)
 set(MHEAP_HAVE_FORK OFF)
 set(MHEAP_HAVE_PROC OFF)
 set(MHEAP_HAVE_THREADS OFF) # nor has the C library a header for them

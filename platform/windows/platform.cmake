@@ -1,6 +1,6 @@
 # What the build must know of Windows.
 
-set(MHEAP_LACKS hints unused)
+set(MHEAP_LACKS hints resident unused)
 # The row of the address layout: 4 MiB, for committed memory is charged.
 add_compile_definitions(MH_ARENA_SHIFT=22)
 # Programs bind malloc to the library they were linked with: there is no drop-in

@@ -330,6 +330,26 @@ START_TEST(discard_leaves_ready_zeroes_where_that_is_said_to_work) {
 }
 END_TEST
 
+// The simulator takes what is Ready for resident; what cannot be asked says 0.
+START_TEST(what_was_touched_is_resident_until_it_is_given_back) {
+    make_ready(4 * page);
+    memset(region, 0x22, 2 * page);
+    errno = 1234;
+    size_t resident = mh_os_resident(region, 4 * page);
+    ck_assert_int_eq(errno, 1234);
+    ck_assert_uint_eq(resident % page, 0);
+    ck_assert_uint_le(resident, 4 * page);
+    ck_assert(resident >= 2 * page ||
+              (resident == 0 && os.huge_page_size == 0));
+    ck_assert(mh_is_filled(region, 2 * page, 0x22));
+    must(mh_os_unused(region, 4 * page));
+    ck_assert_uint_le(mh_os_resident(region, 4 * page), resident);
+    if (MH_TEST_SIM || os.unused_zeroes) { // and so at once
+        ck_assert_uint_eq(mh_os_resident(region, 4 * page), 0);
+    }
+}
+END_TEST
+
 START_TEST(hints_change_nothing) {
     make_ready(4 * page);
     memset(region, 0x22, 4 * page);
@@ -521,6 +541,7 @@ int main(void) {
     MH_ADD_NATIVE_TEST(places, move_carries_pages_where_that_is_said_to_work);
     tcase_add_test(places,
                    discard_leaves_ready_zeroes_where_that_is_said_to_work);
+    tcase_add_test(places, what_was_touched_is_resident_until_it_is_given_back);
     tcase_add_test(places, hints_change_nothing);
     suite_add_tcase(suite, places);
 

@@ -30,6 +30,7 @@ static const struct variable variables[MH_NOPTIONS] = {
     {"MHEAP_HARDENED", {NULL}, 1},
     {"MHEAP_GUARD_BYTES", {NULL}, UINT64_MAX},
     {"MHEAP_GUARD_REPORT", {NULL}, 1},
+    {"MHEAP_HUGE_PAGES", {NULL}, 1},
 };
 
 static bool is_word(const struct variable *v, const char *text,

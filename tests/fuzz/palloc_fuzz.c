@@ -317,8 +317,10 @@ static void do_mark(struct state *s, const struct op *op) {
     }
     uintptr_t base = address_of(s, i);
     REQUIRE(mh_palloc_released(&s->p, base, n) == released);
+    REQUIRE(mh_palloc_idle_in(&s->p, base, n) == n - released);
     mh_palloc_mark_released(&s->p, base, n);
     REQUIRE(mh_palloc_released(&s->p, base, n) == n);
+    REQUIRE(mh_palloc_idle_in(&s->p, base, n) == 0);
     set_range(s, i, n, RELEASED, FREE);
 }
 

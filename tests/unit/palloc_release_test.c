@@ -90,6 +90,20 @@ START_TEST(marked_pages_are_not_found_again) {
 }
 END_TEST
 
+START_TEST(idle_pages_of_a_range_are_free_and_not_released) {
+    grow(HEAP, 1024);
+    ck_assert_uint_eq(alloc(1000), HEAP); // 24 stay free, and released
+    ck_assert_uint_eq(mh_palloc_idle_in(&p, HEAP, 1024), 0);
+    idle(500, 30); // across a border of chunks
+    idle(990, 10);
+    ck_assert_uint_eq(mh_palloc_idle_in(&p, HEAP, 1024), 40);
+    ck_assert_uint_eq(mh_palloc_idle_in(&p, HEAP + 510 * PAGE, 4), 4);
+    ck_assert_uint_eq(mh_palloc_idle_in(&p, HEAP + 498 * PAGE, 4), 2);
+    mh_palloc_mark_released(&p, HEAP + 500 * PAGE, 25);
+    ck_assert_uint_eq(mh_palloc_idle_in(&p, HEAP, 1024), 15);
+}
+END_TEST
+
 // Pages 500 to 539, across a border of chunks, are released, and those from 600
 // to 1023 were never used.
 START_TEST(a_range_is_released_when_all_of_it_is) {
@@ -217,6 +231,7 @@ int main(void) {
     Suite *suite = suite_create("palloc_release");
     TCase *tcase = tcase_create("release");
     tcase_add_checked_fixture(tcase, make_palloc, check_palloc);
+    tcase_add_test(tcase, idle_pages_of_a_range_are_free_and_not_released);
     tcase_add_test(tcase, scavenging_begins_with_the_highest_run);
     tcase_add_test(tcase, marked_pages_are_not_found_again);
     tcase_add_test(tcase, surplus_is_what_nobody_needed_meanwhile);

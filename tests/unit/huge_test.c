@@ -1,0 +1,364 @@
+// huge_test.c - where a heap asks for huge pages, and when it ceases to.
+//
+// Over the simulated OS, for which what is Ready is in memory. One that has no
+// huge pages to give is asked for none.
+
+#include <check.h>
+#include <string.h>
+
+#include "core/heap/arena.h"
+#include "core/heap/heap.h"
+#include "core/heap/huge.h"
+#include "core/sys/sys.h"
+#include "mheap/mheap.h"
+#include "platform/sim/sim.h"
+#include "tests/support/books.h"
+#include "tests/support/rounds.h"
+#include "tests/support/test_main.h"
+
+#define MIB       ((size_t)1 << 20)
+#define HUGE_SIZE ((size_t)2 << 20)
+
+enum { N = 48, FIRST_ASKS = 12 };
+
+static unsigned char *objects[N]; // of a MiB, in address order
+static bool has_huge;
+
+static void begin(void) {
+    start_the_clock();
+    make_a_call();
+    make_a_call();
+    has_huge = mh_sys_facts()->huge_page_size != 0;
+}
+
+static void check_books(void) {
+    const char *wrong = mh_books_wrong(mheap_default());
+    ck_assert_msg(wrong == NULL, "%s", wrong);
+}
+
+static uint32_t chunks_of(const void *p) {
+    return mh_arena_of_known((uintptr_t)p)->huge;
+}
+
+static uint32_t first_of(uint32_t chunks) {
+    return chunks & MH_HUGE_NUMBER;
+}
+
+static uint32_t end_of(uint32_t chunks) {
+    return chunks >> MH_HUGE_END_SHIFT & MH_HUGE_NUMBER;
+}
+
+static bool asks(const void *p) {
+    uint32_t chunks = chunks_of(p);
+    uint32_t chunk =
+        (uint32_t)(((uintptr_t)p & (MH_ARENA_SIZE - 1)) >> MH_CHUNK_SHIFT);
+    return chunks < MH_HUGE_OVER && first_of(chunks) <= chunk &&
+           chunk < end_of(chunks);
+}
+
+// Objects side by side, all of them written.
+static void fill(void) {
+    for (size_t i = 0; i < N; i++) {
+        objects[i] = mheap_malloc(MIB);
+        ck_assert_ptr_nonnull(objects[i]);
+        memset(objects[i], 0x5c, MIB);
+    }
+    ck_assert_ptr_eq(objects[N - 1], objects[0] + (N - 1) * MIB);
+    ck_assert(asks(objects[FIRST_ASKS]) == has_huge);
+}
+
+static void rounds(unsigned n) {
+    for (unsigned i = 0; i < n; i++) {
+        let_a_period_pass();
+    }
+}
+
+static uint64_t free_page_bytes(void) {
+    struct mheap_stats stats;
+    mheap_stats(NULL, &stats);
+    return stats.free_page_bytes;
+}
+
+START_TEST(a_small_heap_does_not_ask) {
+    for (size_t i = 0; i < 3; i++) {
+        memset(mheap_malloc(MIB), 1, MIB);
+    }
+    ck_assert_uint_eq(chunks_of(mheap_malloc(MIB)), 0);
+}
+END_TEST
+
+START_TEST(a_dense_heap_asks_for_all_but_the_first_chunk_of_an_arena) {
+    fill();
+    for (size_t i = 0; i < N; i++) {
+        uintptr_t end = (uintptr_t)objects[i] + MIB - 1;
+        bool first = (end & (MH_ARENA_SIZE - 1)) < MH_CHUNK_SIZE;
+        ck_assert(asks((void *)end) == (has_huge && !first));
+    }
+    check_books();
+}
+END_TEST
+
+// An object in another arena, behind its first chunks, with all before full.
+static unsigned char *reach_next_arena(void) {
+    unsigned char *p = objects[N - 1];
+    while (mh_arena_of((uintptr_t)p) == mh_arena_of((uintptr_t)objects[0]) ||
+           (uintptr_t)p % MH_ARENA_SIZE < 2 * MH_CHUNK_SIZE) {
+        p = mheap_malloc(MIB);
+        ck_assert_ptr_nonnull(p);
+    }
+    return p;
+}
+
+START_TEST(the_next_arena_is_judged_by_its_own_first_chunk) {
+    fill();
+    unsigned char *p = reach_next_arena();
+    ck_assert(asks(p) == has_huge);
+    ck_assert_uint_eq(first_of(chunks_of(p)), has_huge ? 1 : 0);
+}
+END_TEST
+
+START_TEST(what_begins_an_arena_is_judged_by_the_one_before) {
+    fill();
+    const struct mh_room *room = &mh_heap_default()->room;
+    while (room->next != room->end) {
+        ck_assert_ptr_nonnull(mheap_malloc(MIB));
+    }
+    uintptr_t base = room->end;
+    unsigned char *p = mheap_malloc(16 * MIB);
+    ck_assert_ptr_nonnull(p);
+    ck_assert_uint_lt(base - (uintptr_t)p, 4 * MIB); // goes on from there
+    ck_assert(!asks((void *)base));
+    ck_assert(asks((void *)(base + MH_CHUNK_SIZE)) == has_huge);
+}
+END_TEST
+
+static void set_huge_pages(uint64_t value) {
+    ck_assert_int_eq(mheap_option_set(MHEAP_OPTION_HUGE_PAGES, value), 0);
+}
+
+static void *grow_by_objects_of_two_mebibytes(void) {
+    void *p = NULL;
+    for (int i = 0; i < 8; i++) {
+        p = mheap_malloc(2 * MIB);
+        ck_assert_ptr_nonnull(p);
+    }
+    return p;
+}
+
+// Half of what it has is in memory, and in holes too small for more.
+START_TEST(a_heap_that_is_not_dense_does_not_ask) {
+    bool released = _i == 1;
+    void *p[24];
+    set_huge_pages(0);
+    for (int i = 0; i < 24; i++) {
+        p[i] = mheap_malloc(MIB);
+    }
+    for (int i = 0; i < 24; i += 2) {
+        mheap_free(p[i]);
+    }
+    if (released) {
+        mheap_release();
+    }
+    set_huge_pages(1);
+    ck_assert(asks(grow_by_objects_of_two_mebibytes()) ==
+              (has_huge && !released));
+}
+END_TEST
+
+START_TEST(an_arena_asks_for_one_stretch_of_chunks) {
+    fill();
+    uint32_t before = chunks_of(objects[0]);
+    set_huge_pages(0);
+    uintptr_t first = (uintptr_t)mheap_malloc(MH_CHUNK_SIZE);
+    set_huge_pages(1);
+    uintptr_t second = (uintptr_t)mheap_malloc(MH_CHUNK_SIZE);
+    ck_assert_ptr_eq(mh_arena_of(second), mh_arena_of((uintptr_t)objects[0]));
+    ck_assert_uint_ne(first, 0);
+    ck_assert_uint_eq(chunks_of(objects[0]), before);
+}
+END_TEST
+
+// Where addresses are short, heaps share arenas.
+START_TEST(an_arena_asks_for_one_heap) {
+    fill();
+    struct mheap *other = mheap_create("other");
+    for (int i = 0; i < 16; i++) {
+        ck_assert_ptr_nonnull(mheap_alloc_in(other, MIB));
+    }
+    uint32_t before = chunks_of(objects[0]);
+    uintptr_t arena = mh_align_down((uintptr_t)objects[0], MH_ARENA_SIZE);
+    mh_huge_note_mapped_locked(other, arena + end_of(before) * MH_CHUNK_SIZE,
+                               MH_CHUNK_SIZE);
+    ck_assert_uint_eq(chunks_of(objects[0]), before);
+    mh_huge_note_mapped_locked(
+        mheap_default(), arena + end_of(before) * MH_CHUNK_SIZE, MH_CHUNK_SIZE);
+    ck_assert_int_eq(chunks_of(objects[0]) != before, has_huge);
+}
+END_TEST
+
+START_TEST(for_an_object_as_large_as_the_heap_nobody_asks) {
+    fill();
+    unsigned char *p = mheap_malloc(2 * (size_t)N * MIB);
+    ck_assert_ptr_nonnull(p);
+    ck_assert(!asks(p + N * MIB));
+}
+END_TEST
+
+START_TEST(the_option_says_no) {
+    set_huge_pages(0);
+    has_huge = false;
+    fill();
+    ck_assert_uint_eq(chunks_of(objects[0]), 0);
+}
+END_TEST
+
+START_TEST(with_a_limit_nobody_asks) {
+    enum mheap_option limit =
+        _i == 0 ? MHEAP_OPTION_SOFT_LIMIT : MHEAP_OPTION_HARD_LIMIT;
+    ck_assert_int_eq(mheap_option_set(limit, UINT64_C(1) << 40), 0);
+    has_huge = false;
+    fill();
+    ck_assert_uint_eq(end_of(chunks_of(objects[0])), 0);
+    ck_assert_uint_eq(chunks_of(reach_next_arena()), 0); // a new one
+}
+END_TEST
+
+START_TEST(a_limit_that_is_set_later_ends_it) {
+    enum mheap_option limit =
+        _i == 0 ? MHEAP_OPTION_SOFT_LIMIT : MHEAP_OPTION_HARD_LIMIT;
+    fill();
+    ck_assert_int_eq(mheap_option_set(limit, UINT64_C(1) << 40), 0);
+    ck_assert(!asks(objects[FIRST_ASKS]));
+    ck_assert_int_eq(mheap_option_set(limit, 0), 0);
+    ck_assert(!asks(objects[FIRST_ASKS])); // for ever
+}
+END_TEST
+
+START_TEST(giving_back_part_of_a_huge_page_ends_it) {
+    fill();
+    mheap_free(objects[FIRST_ASKS]);
+    ck_assert(asks(objects[FIRST_ASKS]) == has_huge);
+    mheap_release();
+    ck_assert(!asks(objects[FIRST_ASKS]));
+    ck_assert_uint_eq(free_page_bytes(), 0);
+    check_books();
+}
+END_TEST
+
+// A round comes with a call that takes the lowest free MiB for itself.
+START_TEST(a_small_idle_part_of_a_dense_arena_is_kept) {
+    fill();
+    mheap_free(objects[FIRST_ASKS]);
+    mheap_free(objects[FIRST_ASKS + 4]);
+    rounds(4);
+    ck_assert(asks(objects[FIRST_ASKS]) == has_huge);
+    ck_assert_uint_eq(free_page_bytes() >= 2 * MIB, has_huge);
+    check_books();
+}
+END_TEST
+
+START_TEST(whole_huge_pages_go_home_and_the_arena_goes_on_asking) {
+    fill();
+    size_t last = FIRST_ASKS + 6;
+    last += (uintptr_t)objects[last] % HUGE_SIZE == 0; // within a huge page
+    for (size_t i = FIRST_ASKS; i < last; i++) {
+        mheap_free(objects[i]);
+    }
+    mheap_free(objects[N - 3]); // less than one, which is looked at first
+    uintptr_t end = (uintptr_t)objects[last];
+    uintptr_t huge = mh_align_down(end, HUGE_SIZE) - HUGE_SIZE;
+    ck_assert_uint_eq(mh_sim_state_of((void *)huge), MH_READY);
+    rounds(4);
+    ck_assert(asks(objects[FIRST_ASKS]) == has_huge);
+    ck_assert_uint_eq(mh_sim_state_of((void *)huge), MH_PREPARED);
+    if (has_huge) { // what is left of the one above
+        ck_assert_uint_eq(mh_sim_state_of((void *)(end - 1)), MH_READY);
+        ck_assert_uint_eq(mh_sim_state_of(objects[N - 3]), MH_READY);
+    }
+    check_books();
+}
+END_TEST
+
+START_TEST(an_arena_that_is_sparse_is_given_back_piece_by_piece) {
+    fill();
+    for (size_t i = FIRST_ASKS; i < N; i += 3) {
+        mheap_free(objects[i]);
+    }
+    rounds(6);
+    ck_assert(!asks(objects[FIRST_ASKS]));
+    ck_assert_uint_le(free_page_bytes(), MIB);
+    check_books();
+}
+END_TEST
+
+// What came with huge pages and was never taken is given back, once.
+START_TEST(an_arena_that_ceased_to_ask_is_settled) {
+    fill();
+    ck_assert_ptr_nonnull(mheap_malloc(MIB / 8)); // begins a huge page
+    ck_assert_int_eq(mheap_option_set(MHEAP_OPTION_SOFT_LIMIT, 1ull << 40), 0);
+    uint64_t before = mh_sys_account(MH_NPURPOSES).calls;
+    mh_huge_settle(mh_heap_default());
+    uint64_t after = mh_sys_account(MH_NPURPOSES).calls;
+    ck_assert_int_eq(after > before, has_huge);
+    mh_huge_settle(mh_heap_default());
+    ck_assert_uint_eq(mh_sys_account(MH_NPURPOSES).calls, after);
+    check_books();
+}
+END_TEST
+
+START_TEST(what_is_released_by_hand_is_settled) {
+    fill();
+    mheap_free(objects[FIRST_ASKS]);
+    mheap_release();
+    ck_assert_uint_eq((chunks_of(objects[0]) & MH_HUGE_SETTLED) != 0, has_huge);
+}
+END_TEST
+
+START_TEST(settling_survives_a_system_that_refuses) {
+    fill();
+    mheap_free(objects[FIRST_ASKS]);
+    if (_i == 0) {
+        mh_sim_fail_kind(MH_OP_unused, true);
+    } else {
+        mh_sim_fail_kind(MH_OP_used, true);
+    }
+    mheap_release();
+    mh_sim_fail_nothing();
+    check_books();
+    objects[FIRST_ASKS] = mheap_malloc(MIB);
+    ck_assert_ptr_nonnull(objects[FIRST_ASKS]);
+    memset(objects[FIRST_ASKS], 1, MIB);
+    check_books();
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("huge");
+    TCase *ask = tcase_create("ask");
+    tcase_add_checked_fixture(ask, begin, NULL);
+    tcase_add_test(ask, a_small_heap_does_not_ask);
+    tcase_add_test(ask,
+                   a_dense_heap_asks_for_all_but_the_first_chunk_of_an_arena);
+    tcase_add_test(ask, the_next_arena_is_judged_by_its_own_first_chunk);
+    tcase_add_test(ask, what_begins_an_arena_is_judged_by_the_one_before);
+    tcase_add_loop_test(ask, a_heap_that_is_not_dense_does_not_ask, 0, 2);
+    tcase_add_test(ask, an_arena_asks_for_one_stretch_of_chunks);
+    tcase_add_test(ask, an_arena_asks_for_one_heap);
+    tcase_add_test(ask, for_an_object_as_large_as_the_heap_nobody_asks);
+    tcase_add_test(ask, the_option_says_no);
+    tcase_add_loop_test(ask, with_a_limit_nobody_asks, 0, 2);
+    suite_add_tcase(suite, ask);
+    TCase *cease = tcase_create("cease");
+    tcase_add_checked_fixture(cease, begin, NULL);
+    tcase_add_loop_test(cease, a_limit_that_is_set_later_ends_it, 0, 2);
+    tcase_add_test(cease, giving_back_part_of_a_huge_page_ends_it);
+    tcase_add_test(cease, a_small_idle_part_of_a_dense_arena_is_kept);
+    tcase_add_test(cease,
+                   whole_huge_pages_go_home_and_the_arena_goes_on_asking);
+    tcase_add_test(cease, an_arena_that_is_sparse_is_given_back_piece_by_piece);
+    tcase_add_test(cease, an_arena_that_ceased_to_ask_is_settled);
+    tcase_add_test(cease, what_is_released_by_hand_is_settled);
+    tcase_add_loop_test(cease, settling_survives_a_system_that_refuses, 0, 2);
+    suite_add_tcase(suite, cease);
+    return mh_test_main(suite);
+}
