@@ -19,6 +19,7 @@
 #include "core/heap/hard_zero.h"
 #include "core/heap/headroom.h"
 #include "core/heap/heap.h"
+#include "core/heap/huge.h"
 #include "core/heap/large.h"
 #include "core/heap/options.h"
 #include "core/heap/scavenge.h"
@@ -309,7 +310,13 @@ int mheap_option_set(enum mheap_option option, uint64_t value) {
     if (too_late || !mh_option_set(option, value)) {
         return EINVAL;
     }
-    if (option == MHEAP_OPTION_SOFT_LIMIT) {
+    bool soft = option == MHEAP_OPTION_SOFT_LIMIT;
+    if (value != 0 && (soft || option == MHEAP_OPTION_HARD_LIMIT)) {
+        mh_lock(&mh_scavenger.lock);
+        mh_huge_end(NULL);
+        mh_unlock(&mh_scavenger.lock);
+    }
+    if (soft) {
         mh_headroom_changed();
         mh_bad_free_tell_late();
     }

@@ -33,7 +33,6 @@ struct mh_arena {
     uint32_t free_span;  // (l) 1 + index of the first recycled record, or 0
     struct mh_lock lock; // guards the three above
     uint32_t huge;       // (a) chunks that ask for huge pages; see huge.h
-    uint32_t huge_heap;  // (a) the heap whose chunks they are
 
     uint64_t record_bytes; // (c) of this record and what lies behind it
 

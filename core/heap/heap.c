@@ -149,6 +149,7 @@ static bool make_ready_locked(struct mheap *heap, uintptr_t base, size_t npages,
     if (released == 0) {
         return true;
     }
+    mh_huge_note_used(base);
     struct mh_palloc *pages = &heap->pages;
     struct cover cover = cover_of(base, npages);
     uintptr_t end = base + bytes_of(npages);
@@ -373,6 +374,7 @@ static bool make_cached_ready(struct mh_cache *cache, uintptr_t base,
     if (released == 0) {
         return true;
     }
+    mh_huge_note_used(base);
     struct cover cover = cover_of(base, npages);
     unsigned first = (unsigned)((cover.base - pages->base) >> MH_PAGE_SHIFT);
     uint64_t mask = mh_low_bits((unsigned)cover.npages) << first;

@@ -9,6 +9,7 @@
 #include "core/heap/hard.h"
 #include "core/heap/heap.h"
 #include "core/heap/holes.h"
+#include "core/heap/huge.h"
 #include "core/heap/left.h"
 #include "core/heap/options.h"
 #include "core/heap/records.h"
@@ -258,6 +259,7 @@ void mh_heap_destroy(struct mheap *heap) {
     mh_unlock(&heap->lock);
     mh_left_end(heap);
     mh_unlock(&heap->side_lock);
+    mh_huge_end(heap);
     MH_STORE_RELEASE(&heap->state, (uint32_t)MH_HEAP_FREE);
     mh_unlock(&mh_scavenger.lock);
 }

@@ -7,6 +7,9 @@
 #include "core/heap/heap.h"
 #include "core/heap/options.h"
 #include "core/sys/limit.h"
+#include "core/sys/thread.h"
+
+MH_STATIC_ASSERT(MH_HEAPS_MAX <= MH_HUGE_HEAP + 1, "a word names any heap");
 
 static bool is_wanted(void) {
     size_t huge = mh_sys_facts()->huge_page_size;
@@ -24,18 +27,36 @@ static bool is_dense(uintptr_t arena) {
                MH_CHUNK_SIZE / 4 * 3;
 }
 
-static bool asks_now(uint32_t chunks) {
-    return chunks != 0 && chunks < MH_HUGE_OVER;
+static bool asks_now(uint32_t word) {
+    return word != 0 && word < MH_HUGE_OVER;
 }
 
-// The addresses that chunks stand for.
-static struct mh_range range_of(const struct mh_arena *arena, uint32_t chunks) {
-    uintptr_t first = chunks & MH_HUGE_NUMBER;
-    uintptr_t end = chunks >> MH_HUGE_END_SHIFT & MH_HUGE_NUMBER;
+static uint32_t first_of(uint32_t word) {
+    return word & MH_HUGE_NUMBER;
+}
+
+static uint32_t end_of(uint32_t word) {
+    return word >> MH_HUGE_END_SHIFT & MH_HUGE_NUMBER;
+}
+
+static uint32_t heap_of(uint32_t word) {
+    return word >> MH_HUGE_HEAP_SHIFT & MH_HUGE_HEAP;
+}
+
+// The addresses that a word stands for.
+static struct mh_range range_of(const struct mh_arena *arena, uint32_t word) {
+    uintptr_t first = (uintptr_t)first_of(word) << MH_CHUNK_SHIFT;
+    uintptr_t end = (uintptr_t)end_of(word) << MH_CHUNK_SHIFT;
     return (struct mh_range){
-        .base = (void *)((uintptr_t)arena->base + (first << MH_CHUNK_SHIFT)),
-        .size = (size_t)((end - first) << MH_CHUNK_SHIFT),
+        .base = (void *)((uintptr_t)arena->base + first),
+        .size = (size_t)(end - first),
     };
+}
+
+// Whether pages lie outside of what asks.
+static bool lies_apart(struct mh_range asks, uintptr_t base, size_t size) {
+    uintptr_t first = (uintptr_t)asks.base;
+    return base + size <= first || base >= first + asks.size;
 }
 
 // Asks for chunks of an arena that has asked for none, or for those of the same
@@ -44,19 +65,25 @@ static struct mh_range range_of(const struct mh_arena *arena, uint32_t chunks) {
 static void ask(struct mh_arena *arena, uint32_t heap, uint32_t first,
                 uint32_t end) {
     uint32_t was = MH_LOAD_RELAXED(&arena->huge);
-    uint32_t more = end << MH_HUGE_END_SHIFT | first;
-    uint32_t all = was == 0 ? more : more + (was & MH_HUGE_NUMBER) - first;
-    bool follows = was == 0 || (was >> MH_HUGE_END_SHIFT == first &&
-                                MH_LOAD_RELAXED(&arena->huge_heap) == heap);
+    uint32_t begin = was == 0 ? first : first_of(was);
+    bool follows = was == 0 || (end_of(was) == first && heap_of(was) == heap);
     if (first >= end || was >= MH_HUGE_OVER || !follows) {
         return;
     }
-    struct mh_range range = range_of(arena, more);
-    mh_sys_hugepage(range.base, range.size);
-    MH_STORE_RELAXED(&arena->huge_heap, heap);
-    if (!MH_CAS_RELAXED(&arena->huge, &was, all)) {
-        mh_sys_nohugepage(range.base, range.size); // it is over since
+    uint32_t word =
+        heap << MH_HUGE_HEAP_SHIFT | end << MH_HUGE_END_SHIFT | begin;
+    uintptr_t from = (uintptr_t)arena->base + (first << MH_CHUNK_SHIFT);
+    size_t size = (size_t)(end - first) << MH_CHUNK_SHIFT;
+    mh_sys_hugepage((void *)from, size);
+    if (!MH_CAS_RELAXED(&arena->huge, &was, word)) {
+        mh_sys_nohugepage((void *)from, size); // it is over since
     }
+}
+
+// The next border of arenas behind base, or end.
+static uintptr_t border_of(uintptr_t base, uintptr_t end) {
+    uintptr_t border = mh_align_down(base, MH_ARENA_SIZE) + MH_ARENA_SIZE;
+    return border < end ? border : end;
 }
 
 void mh_huge_note_mapped_locked(const struct mheap *heap, uintptr_t base,
@@ -72,19 +99,17 @@ void mh_huge_note_mapped_locked(const struct mheap *heap, uintptr_t base,
         return;
     }
     uintptr_t end = base + size;
-    while (base < end) {
-        struct mh_arena *arena = mh_arena_of_known(base);
+    for (uintptr_t at = base, next; at < end; at = next) {
+        struct mh_arena *arena = mh_arena_of_known(at);
         uintptr_t start = (uintptr_t)arena->base;
-        uintptr_t border = start + MH_ARENA_SIZE;
-        uintptr_t stop = border < end ? border : end;
-        uint32_t first = (uint32_t)((base - start) >> MH_CHUNK_SHIFT);
+        next = border_of(at, end);
+        uint32_t first = (uint32_t)((at - start) >> MH_CHUNK_SHIFT);
         ask(arena, heap->id, first == 0 ? 1 : first,
-            (uint32_t)((stop - start) >> MH_CHUNK_SHIFT));
-        base = stop;
+            (uint32_t)((next - start) >> MH_CHUNK_SHIFT));
     }
 }
 
-static void stop(struct mh_arena *arena) {
+static void cease(struct mh_arena *arena) {
     uint32_t was =
         __atomic_fetch_or(&arena->huge, MH_HUGE_OVER, __ATOMIC_RELAXED);
     if (asks_now(was)) {
@@ -93,57 +118,22 @@ static void stop(struct mh_arena *arena) {
     }
 }
 
-// Whether pages lie outside of what asks.
-static bool lies_apart(struct mh_range asks, uintptr_t base, size_t size) {
-    uintptr_t first = (uintptr_t)asks.base;
-    return base + size <= first || base >= first + asks.size;
-}
-
 void mh_huge_note_unused_slow(struct mh_arena *arena, uintptr_t base,
                               size_t size) {
     struct mh_range asks = range_of(arena, MH_LOAD_RELAXED(&arena->huge));
     if (!lies_apart(asks, base, size) &&
         (base | size) % mh_sys_facts()->huge_page_size != 0) {
-        stop(arena);
+        cease(arena);
     }
 }
 
-enum mh_status mh_huge_fault(uintptr_t base, size_t size, struct mh_split was) {
+struct mh_may_go mh_huge_may_go(uintptr_t base, size_t npages) {
+    struct mh_may_go run = {.base = base, .npages = npages, .below = base};
     const struct mh_arena *arena = mh_arena_of_known(base);
-    uint32_t chunks = MH_LOAD_RELAXED(&arena->huge);
-    enum mh_status status = mh_sys_fault((void *)base, size, was, MH_FOR_HEAP);
-    if (status == MH_OK && chunks >= MH_HUGE_OVER &&
-        !lies_apart(range_of(arena, chunks), base, size)) {
-        mh_sys_nohugepage((void *)base, size);
-    }
-    return status;
-}
-
-// Whether an eighth of what is in use lies idle beside it. Huge pages that are
-// idle as a whole do not count: they go.
-static bool is_sparse_locked(const struct mh_palloc *pages,
-                             struct mh_range asks) {
-    size_t huge = mh_sys_facts()->huge_page_size;
-    size_t unit = huge >> MH_PAGE_SHIFT;
-    size_t used = 0, idle = 0;
-    for (size_t at = 0; at < asks.size; at += huge) {
-        uintptr_t base = (uintptr_t)asks.base + at;
-        size_t n = mh_palloc_idle_in(pages, base, unit);
-        used += unit - n - mh_palloc_released(pages, base, unit);
-        idle += n < unit ? n : 0;
-    }
-    return idle >= used / 8;
-}
-
-struct mh_huge_run mh_huge_may_go_locked(const struct mh_palloc *pages,
-                                         uintptr_t base, size_t npages,
-                                         const struct mh_arena **dense) {
-    struct mh_huge_run run = {.base = base, .npages = npages, .below = base};
-    const struct mh_arena *arena = mh_arena_of_known(base);
-    uint32_t chunks = MH_LOAD_RELAXED(&arena->huge);
-    struct mh_range asks = range_of(arena, chunks);
+    uint32_t word = MH_LOAD_RELAXED(&arena->huge);
     uintptr_t end = base + (npages << MH_PAGE_SHIFT);
-    if (!asks_now(chunks) || lies_apart(asks, base, end - base)) {
+    if (!asks_now(word) ||
+        lies_apart(range_of(arena, word), base, end - base)) {
         return run;
     }
     size_t huge = mh_sys_facts()->huge_page_size;
@@ -152,16 +142,88 @@ struct mh_huge_run mh_huge_may_go_locked(const struct mh_palloc *pages,
     if (first < limit) {
         run.base = first;
         run.npages = (limit - first) >> MH_PAGE_SHIFT;
-    } else if (*dense == arena || !is_sparse_locked(pages, asks)) {
-        *dense = arena;
+    } else {
         run.npages = 0;
         run.below = mh_align_down(base, huge);
     }
     return run;
 }
 
-// Gives back pages of a huge page that are released, and came with the others:
-// all, or, when the system refuses, none.
+static void tell_again(uintptr_t base, size_t size) {
+    const struct mh_arena *arena = mh_arena_of_known(base);
+    uint32_t word = MH_LOAD_RELAXED(&arena->huge);
+    if (lies_apart(range_of(arena, word), base, size)) {
+        return;
+    }
+    if (asks_now(word)) {
+        mh_sys_hugepage((void *)base, size);
+    } else {
+        mh_sys_nohugepage((void *)base, size);
+    }
+}
+
+enum mh_status mh_huge_fault(uintptr_t base, size_t size, struct mh_split was) {
+    uintptr_t end = base + size;
+    enum mh_status status = mh_sys_fault((void *)base, size, was, MH_FOR_HEAP);
+    for (uintptr_t at = base, next; status == MH_OK && at < end; at = next) {
+        next = border_of(at, end);
+        tell_again(at, next - at);
+    }
+    return status;
+}
+
+bool mh_huge_knows(uintptr_t base, size_t size) {
+    bool knows = false;
+    uintptr_t end = base + size;
+    for (uintptr_t at = base, next; at < end; at = next) {
+        const struct mh_arena *arena = mh_arena_of_known(at);
+        uint32_t word = MH_LOAD_RELAXED(&arena->huge);
+        next = border_of(at, end);
+        knows = knows || !lies_apart(range_of(arena, word), at, next - at);
+    }
+    return knows;
+}
+
+// Pages of an arena that asks: in use; and in the huge pages that some are in
+// use of, or idle: idle ones, and released ones, which came along.
+struct share {
+    size_t used, idle, came;
+    bool gone; // all are released
+};
+
+static struct share share_locked(const struct mh_palloc *pages,
+                                 struct mh_range asks) {
+    size_t huge = mh_sys_facts()->huge_page_size;
+    size_t unit = huge >> MH_PAGE_SHIFT;
+    struct share share = {0, 0, 0, true};
+    for (size_t at = 0; at < asks.size; at += huge) {
+        uintptr_t base = (uintptr_t)asks.base + at;
+        size_t idle = mh_palloc_idle_in(pages, base, unit);
+        size_t came = mh_palloc_released(pages, base, unit);
+        bool whole = idle == unit || came == unit; // goes, or went
+        share.gone = share.gone && came == unit;
+        share.used += unit - idle - came;
+        share.idle += whole ? 0 : idle;
+        share.came += whole ? 0 : came;
+    }
+    return share;
+}
+
+// An eighth of what is in use lies idle beside it, or came along; or all went
+// home, and nothing is known any more of what comes next. A heap that grows has
+// a huge page that it has only begun.
+static bool is_sparse(struct mheap *heap, struct mh_range asks) {
+    size_t unit = mh_sys_facts()->huge_page_size >> MH_PAGE_SHIFT;
+    mh_lock(&heap->lock);
+    struct share share = share_locked(&heap->pages, asks);
+    mh_unlock(&heap->lock);
+    size_t most = share.used / 8;
+    return (share.idle != 0 && share.idle >= most) ||
+           share.came >= most + unit || share.gone;
+}
+
+// Gives back pages that are released already, and came with others: all, or,
+// when the system refuses, none.
 static void give_again_locked(struct mh_palloc *pages, uintptr_t base,
                               size_t npages) {
     size_t bytes = npages << MH_PAGE_SHIFT;
@@ -179,13 +241,11 @@ static void give_again_locked(struct mh_palloc *pages, uintptr_t base,
     }
 }
 
-// All released pages of one huge page, unless it is released as a whole.
-static void settle_one_locked(struct mh_palloc *pages, uintptr_t base) {
-    uintptr_t end = base + mh_sys_facts()->huge_page_size;
+// All released pages of a chunk: what is released as a whole may have been so
+// part by part, and the parts that came along still be there.
+static void settle_chunk_locked(struct mh_palloc *pages, uintptr_t base) {
+    uintptr_t end = base + MH_CHUNK_SIZE;
     uintptr_t from = base; // of a run of released pages
-    if (mh_palloc_is_released(pages, base, (end - base) >> MH_PAGE_SHIFT)) {
-        return;
-    }
     for (uintptr_t at = base; at <= end; at += MH_PAGE_SIZE) {
         if (at < end && mh_palloc_is_released(pages, at, 1)) {
             continue;
@@ -197,37 +257,60 @@ static void settle_one_locked(struct mh_palloc *pages, uintptr_t base) {
     }
 }
 
-static void settle_arena(struct mheap *heap, const struct mh_arena *arena) {
+static void settle_arena(struct mheap *heap, struct mh_arena *arena) {
     struct mh_range range = range_of(arena, MH_LOAD_RELAXED(&arena->huge));
-    uintptr_t base = (uintptr_t)range.base;
-    size_t huge = mh_sys_facts()->huge_page_size;
-    for (size_t at = 0; at < range.size; at += huge) {
+    for (size_t at = 0; at < range.size; at += MH_CHUNK_SIZE) {
         mh_lock(&heap->lock);
-        settle_one_locked(&heap->pages, base + at);
+        settle_chunk_locked(&heap->pages, (uintptr_t)range.base + at);
         mh_unlock(&heap->lock);
+    }
+    (void)__atomic_fetch_or(&arena->huge, MH_HUGE_SETTLED, __ATOMIC_RELAXED);
+}
+
+// One arena that asks, or has asked.
+static void see_to(struct mheap *heap, struct mh_arena *arena, bool end) {
+    uint32_t word = MH_LOAD_RELAXED(&arena->huge);
+    if (asks_now(word) && (end || is_sparse(heap, range_of(arena, word)))) {
+        cease(arena);
+    }
+    word = MH_LOAD_RELAXED(&arena->huge);
+    if (word >= MH_HUGE_OVER && (word & MH_HUGE_SETTLED) == 0) {
+        settle_arena(heap, arena);
     }
 }
 
-void mh_huge_settle(struct mheap *heap) {
+static void see_to_all(struct mheap *heap, struct mh_pacer *pacer, bool end) {
     uint64_t n = MH_LOAD_ACQUIRE(&mh_arenas.count);
     struct mh_arena **table = MH_LOAD_ACQUIRE(&mh_arenas.table);
     for (uint64_t i = 0; i < n; i++) {
         struct mh_arena *arena = table[i];
-        uint32_t chunks = MH_LOAD_RELAXED(&arena->huge);
-        bool waits =
-            (chunks & (MH_HUGE_OVER | MH_HUGE_SETTLED)) == MH_HUGE_OVER;
-        if (waits && MH_LOAD_RELAXED(&arena->huge_heap) == heap->id) {
-            settle_arena(heap, arena);
-            (void)__atomic_fetch_or(&arena->huge, MH_HUGE_SETTLED,
-                                    __ATOMIC_RELAXED);
+        uint32_t word = MH_LOAD_RELAXED(&arena->huge);
+        bool ours = end_of(word) != 0 && heap_of(word) == heap->id;
+        if (!ours || (word & MH_HUGE_SETTLED) != 0) {
+            continue;
+        }
+        if (pacer != NULL && !mh_pacer_allows(pacer)) {
+            break;
+        }
+        uint64_t start = pacer != NULL ? mh_thread_now_ns() : 0;
+        see_to(heap, arena, end);
+        if (pacer != NULL) {
+            mh_pacer_spend(pacer, mh_thread_now_ns() - start);
         }
     }
 }
 
-void mh_huge_stop(void) {
-    uint64_t n = MH_LOAD_ACQUIRE(&mh_arenas.count);
-    struct mh_arena **table = MH_LOAD_ACQUIRE(&mh_arenas.table);
-    for (uint64_t i = 0; i < n; i++) {
-        stop(table[i]);
+void mh_huge_settle(struct mheap *heap, struct mh_pacer *pacer) {
+    see_to_all(heap, pacer, false);
+}
+
+void mh_huge_end(struct mheap *heap) {
+    if (heap != NULL) {
+        see_to_all(heap, NULL, true);
+        return;
+    }
+    uint32_t count = MH_LOAD_ACQUIRE(&mh_heaps.count);
+    for (uint32_t i = 0; i < count; i++) {
+        see_to_all(mh_heap_by_id(i), NULL, true);
     }
 }

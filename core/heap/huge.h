@@ -3,36 +3,43 @@
 // Where the system gives huge pages to who asks, a heap asks for chunks that it
 // has just mapped, when what it mapped before is in memory by now. So that this
 // goes on being seen, the first chunk of an arena never asks: it is the sample
-// of those behind it. Once part of a huge page of an arena is given back, the
-// arena is not dense, and asks no more, for ever: what went home would come
-// back with the first byte that is touched beside it, or by itself.
+// of those behind it. An arena that has become sparse, or that gives back part
+// of a huge page, asks no more, for ever: what went home would come back with
+// the first byte that is touched beside it, or by itself.
 //
 // Pages that come with a huge one and that nobody has taken are in memory and
-// not on the books: less than a huge page at either end of what is in use,
-// until the arena is settled. So where there is a limit, nobody asks.
+// not on the books. Rounds of the scavenger see to it that they are no more
+// than an eighth of what is in use in an arena, and a huge page; with a limit
+// nobody asks.
 //
 // docs/decisions/0015-huge-pages.md has the measurements.
 
 #ifndef MHEAP_CORE_HEAP_HUGE_H
 #define MHEAP_CORE_HEAP_HUGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "core/base/atomic.h"
 #include "core/base/attr.h"
 #include "core/heap/arena.h"
+#include "core/heap/scavenge.h"
 #include "core/page/palloc.h"
+#include "core/scav/pacer.h"
 #include "core/sys/sys.h"
 
 struct mheap;
 
-// The chunks of an arena that ask, or did, which lie side by side: the number
-// of the first, and above it of the one behind the last. 0: none, yet.
-#define MH_HUGE_NUMBER    UINT32_C(0xff)
-#define MH_HUGE_END_SHIFT 8
-#define MH_HUGE_SETTLED   (UINT32_C(1) << 16) // see mh_huge_settle
-#define MH_HUGE_OVER      (UINT32_C(1) << 31) // they ask no more, for ever
+// The word of an arena: the chunks that ask, or did, which lie side by side, by
+// the number of the first and of the one behind the last; whose they are; and
+// what became of them. 0: none, yet.
+#define MH_HUGE_NUMBER     UINT32_C(0xff)
+#define MH_HUGE_END_SHIFT  8
+#define MH_HUGE_HEAP_SHIFT 16
+#define MH_HUGE_HEAP       UINT32_C(0x3fff)
+#define MH_HUGE_SETTLED    (UINT32_C(1) << 30) // see mh_huge_settle
+#define MH_HUGE_OVER       (UINT32_C(1) << 31) // they ask no more, for ever
 
 // mh_huge_note_mapped_locked is told that a heap has mapped [base, base +
 // size). The caller holds the heap's lock.
@@ -46,38 +53,50 @@ void mh_huge_note_unused_slow(struct mh_arena *arena, uintptr_t base,
 
 static inline void mh_huge_note_unused(uintptr_t base, size_t size) {
     struct mh_arena *arena = mh_arena_of_known(base);
-    uint32_t chunks = MH_LOAD_RELAXED(&arena->huge);
-    if (chunks != 0 && chunks < MH_HUGE_OVER) {
+    uint32_t word = MH_LOAD_RELAXED(&arena->huge);
+    if (word != 0 && word < MH_HUGE_OVER) {
         mh_huge_note_unused_slow(arena, base, size);
     }
 }
 
-// mh_huge_may_go_locked is asked by the scavenger which part of a run of idle
-// pages may be given back: all of it where nobody asks for huge pages; whole
-// huge pages of an arena that asks; a smaller part only when so much lies idle
-// there, an eighth of what is in use, that it is not dense. *dense is the arena
-// last found dense, NULL at first. The caller holds the heap's lock.
-struct mh_huge_run {
+// mh_huge_note_used is told that pages which were given back, or never used,
+// are used from now on: others may come along, and a round look at it.
+static inline void mh_huge_note_used(uintptr_t base) {
+    uint32_t word = MH_LOAD_RELAXED(&mh_arena_of_known(base)->huge);
+    if (word != 0 && word < MH_HUGE_OVER) {
+        mh_heap_note_idle(SIZE_MAX);
+    }
+}
+
+// mh_huge_may_go is asked by the scavenger which part of a run of idle pages
+// may be given back: all of it where nobody asks for huge pages; of an arena
+// that asks, which is dense, whole huge pages.
+struct mh_may_go {
     uintptr_t base;
     size_t npages;   // 0: none
     uintptr_t below; // the search goes on below this
 };
 
-struct mh_huge_run mh_huge_may_go_locked(const struct mh_palloc *pages,
-                                         uintptr_t base, size_t npages,
-                                         const struct mh_arena **dense);
+struct mh_may_go mh_huge_may_go(uintptr_t base, size_t npages);
 
-// mh_huge_fault is mh_sys_fault for pages of a heap, in one arena. What the
-// system knows of them is forgotten by it, and is told again: neighbours that
-// differ would stay mappings of their own.
+// mh_huge_fault is mh_sys_fault for pages of a heap. What the system knows of
+// them is forgotten by it, and is told again: neighbours that differ would stay
+// mappings of their own.
 MH_NODISCARD enum mh_status mh_huge_fault(uintptr_t base, size_t size,
                                           struct mh_split was);
 
-// mh_huge_settle gives back the pages that came with huge ones, in the arenas
-// of a heap that have ceased to ask: once for each.
-void mh_huge_settle(struct mheap *heap);
+// mh_huge_knows says whether the system was told something about any page of a
+// range, which it would take along to where they are moved.
+bool mh_huge_knows(uintptr_t base, size_t size);
 
-// mh_huge_stop ends it for all arenas: a limit was set.
-void mh_huge_stop(void);
+// mh_huge_settle lets the sparse arenas of a heap ask no more, and gives back
+// the pages that came with huge ones in those that have ceased to: once for
+// each. As long as the pacer allows; NULL: until it is done. The caller holds
+// the scavenger's lock, and no other.
+void mh_huge_settle(struct mheap *heap, struct mh_pacer *pacer);
+
+// mh_huge_end ends it for all arenas of a heap, and settles them; or for those
+// of all heaps when heap is NULL. Locks as above.
+void mh_huge_end(struct mheap *heap);
 
 #endif // MHEAP_CORE_HEAP_HUGE_H

@@ -6,6 +6,7 @@
 #include "core/base/atomic.h"
 #include "core/base/bits.h"
 #include "core/heap/heap.h"
+#include "core/heap/huge.h"
 #include "core/heap/sample.h"
 #include "core/heap/size_class.h"
 
@@ -143,6 +144,7 @@ bool mh_large_resize(struct mh_span *span, size_t size) {
 static bool may_move(const struct mh_span *span, size_t bytes) {
     uintptr_t edges = (uintptr_t)span->base | bytes;
     if (bytes < MOVE_BYTES || edges % mh_sys_facts()->page_size != 0 ||
+        mh_huge_knows((uintptr_t)span->base, bytes) ||
         !mh_sys_facts()->can_move || MH_LOAD_RELAXED(&moves) >= MOVES_MAX) {
         return false;
     }

@@ -8,7 +8,6 @@
 #include "core/base/atomic.h"
 #include "core/base/fmt.h"
 #include "core/heap/bad_free.h"
-#include "core/heap/huge.h"
 #include "core/scav/scavenger.h"
 #include "core/sys/limit.h"
 #include "core/sys/sys.h"
@@ -72,15 +71,10 @@ uint64_t mh_option(enum mh_option option) {
 
 // The limits hold in a lower layer.
 static void pass_on(unsigned option, uint64_t value) {
-    bool limit =
-        option == MH_OPTION_SOFT_LIMIT || option == MH_OPTION_HARD_LIMIT;
     if (option == MH_OPTION_SOFT_LIMIT) {
         MH_STORE_RELAXED(&mh_limits.soft, value);
     } else if (option == MH_OPTION_HARD_LIMIT) {
         MH_STORE_RELAXED(&mh_limits.hard, value);
-    }
-    if (limit && value != 0) {
-        mh_huge_stop();
     }
 }
 

@@ -26,41 +26,45 @@ enum {
 struct sweep {
     struct mheap *heap;
     struct mh_pacer *pacer;
-    uintptr_t below;              // what lies above has been looked at
-    const struct mh_arena *dense; // see mh_huge_may_go_locked
-    bool refused;                 // by the system
+    uintptr_t below; // what lies above has been looked at
+    bool refused;    // by the system
     struct mh_pairs_home home;
 };
 
-// The highest run of idle pages that may go; npages is 0 when there is none.
-static struct mh_huge_run find_run_locked(struct sweep *sweep, size_t most) {
-    struct mh_palloc *pages = &sweep->heap->pages;
-    struct mh_huge_run run = {0, 0, 0};
+// The highest run of idle pages that may go; npages is 0 when none is found
+// soon, and sweep->below when there is none.
+static struct mh_may_go find_run_locked(struct sweep *sweep, size_t most) {
+    struct mh_may_go run = {0, 0, 0};
     size_t npages = 0;
-    while (run.npages == 0) {
-        uintptr_t base = mh_palloc_find_scavengable(
-            pages, sweep->below, most, mh_heap_release_unit(), &npages);
+    for (int i = 0; run.npages == 0 && i < LOOKED_PER_LOCK; i++) {
+        uintptr_t base =
+            mh_palloc_find_scavengable(&sweep->heap->pages, sweep->below, most,
+                                       mh_heap_release_unit(), &npages);
         if (base == 0) {
+            sweep->below = 0;
             break;
         }
-        run = mh_huge_may_go_locked(pages, base, npages, &sweep->dense);
+        run = mh_huge_may_go(base, npages);
         sweep->below = run.below;
     }
     return run;
 }
 
 // Takes that run.
-static struct mh_huge_run take_run(struct sweep *sweep, size_t most) {
+static struct mh_may_go take_run(struct sweep *sweep, size_t most) {
     struct mheap *heap = sweep->heap;
-    size_t released = 0;
-    mh_lock(&heap->lock);
-    struct mh_huge_run run = find_run_locked(sweep, most);
-    if (run.npages != 0) {
-        bool taken =
-            mh_palloc_take(&heap->pages, run.base, run.npages, &released);
-        MH_CHECK(taken && released == 0);
+    struct mh_may_go run = {0, 0, 0};
+    while (run.npages == 0 && sweep->below != 0) {
+        size_t released = 0;
+        mh_lock(&heap->lock);
+        run = find_run_locked(sweep, most);
+        if (run.npages != 0) {
+            bool taken =
+                mh_palloc_take(&heap->pages, run.base, run.npages, &released);
+            MH_CHECK(taken && released == 0);
+        }
+        mh_unlock(&heap->lock);
     }
-    mh_unlock(&heap->lock);
     return run;
 }
 
@@ -68,7 +72,7 @@ static struct mh_huge_run take_run(struct sweep *sweep, size_t most) {
 // is not held for as long as the system takes.
 static size_t give_run(struct sweep *sweep, size_t most) {
     struct mheap *heap = sweep->heap;
-    struct mh_huge_run run = take_run(sweep, most);
+    struct mh_may_go run = take_run(sweep, most);
     if (run.npages == 0) {
         return 0;
     }
@@ -132,6 +136,7 @@ static void end_sweep(struct mheap *heap, size_t given) {
 static size_t sweep_heap(struct mheap *heap, struct mh_pacer *pacer,
                          size_t most, bool *more) {
     struct sweep sweep = {.heap = heap, .pacer = pacer, .below = UINTPTR_MAX};
+    mh_huge_settle(heap, pacer);
     uint64_t surplus = begin_sweep(heap);
     size_t left = surplus < most ? (size_t)surplus : most;
     size_t done = 0;
@@ -144,7 +149,7 @@ static size_t sweep_heap(struct mheap *heap, struct mh_pacer *pacer,
         left -= n < left ? n : left;
     }
     let_pairs_go(&sweep);
-    mh_huge_settle(heap);
+    mh_huge_settle(heap, pacer);
     end_sweep(heap, done);
     // What the system does not take, or not in such pieces, is not asked about
     // again until there is more.

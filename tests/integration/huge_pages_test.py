@@ -13,6 +13,7 @@ import tempfile
 import unittest
 
 BUILD = pathlib.Path(os.environ["MHEAP_BUILD_DIR"])
+INCLUDE = pathlib.Path(__file__).resolve().parents[2] / "include"
 LIBRARY = str(BUILD / "lib" / "libmheap_malloc.so")
 ENABLED = pathlib.Path("/sys/kernel/mm/transparent_hugepage/enabled")
 MIB = 1024  # in KiB
@@ -56,6 +57,61 @@ int main(int argc, char **argv) {
     }
     printf("%d %lu\n", asks, rss);
     return objects[0] == NULL;
+}
+"""
+
+# What comes after: MiB in memory when all went home; when 70 objects lie in it,
+# one in each 2 MiB; when those were freed; when heaps were destroyed.
+LATER = r"""
+#include <malloc.h>
+#include <mheap/mheap.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+enum { N = 160, SIZE = 1 << 20, SPARSE = 70, HEAPS = 8 };
+static void wait_and_say(void) {
+    for (int i = 0; i < 20; i++) {
+        usleep(100000);
+        free(memset(malloc(400000), 1, 400000));
+    }
+    long all, resident;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (fscanf(file, "%ld %ld", &all, &resident) == 2) {
+        printf("%ld ", resident * sysconf(_SC_PAGESIZE) >> 20);
+    }
+    fclose(file);
+}
+int main(void) {
+    static char *objects[N];
+    struct mheap *heaps[HEAPS];
+    for (int i = 0; i < N; i++) {
+        objects[i] = memset(malloc(SIZE), 1, SIZE);
+    }
+    for (int i = 0; i < N; i++) {
+        free(objects[i]);
+    }
+    wait_and_say();
+    for (int i = 0; i < SPARSE; i++) {
+        objects[i] = memset(aligned_alloc(2 << 20, 40960), 1, 40960);
+    }
+    wait_and_say();
+    for (int i = 0; i < SPARSE; i++) {
+        free(objects[i]);
+    }
+    wait_and_say();
+    for (int i = 0; i < HEAPS; i++) {
+        heaps[i] = mheap_create("one of several");
+        for (int k = 0; k < 24; k++) {
+            memset(mheap_alloc_in(heaps[i], SIZE), 1, SIZE);
+        }
+        memset(mheap_alloc_in(heaps[i], 100 << 10), 1, 100 << 10);
+    }
+    for (int i = 0; i < HEAPS; i++) {
+        mheap_destroy(heaps[i]);
+    }
+    wait_and_say();
+    return 0;
 }
 """
 
@@ -103,6 +159,20 @@ class HugePages(unittest.TestCase):
         asks, resident = self.run_it("dense", 8)
         self.assertEqual(asks, 0)
         self.assertLess(resident, (96 // 8 + 2) * MIB)
+
+    def test_sparse_objects_where_dense_ones_were_cost_what_they_hold(self):
+        later = os.path.join(self.folder.name, "later")
+        subprocess.run(["cc", "-O1", f"-I{INCLUDE}", f"-I{BUILD}/include",
+                        "-x", "c", "-", "-o", later, "-x", "none", LIBRARY,
+                        f"-Wl,-rpath,{BUILD}/lib"], input=LATER, text=True,
+                       check=True)
+        done = subprocess.run([later], text=True, capture_output=True,
+                              timeout=60, check=True)
+        home, sparse, freed, destroyed = map(int, done.stdout.split())
+        self.assertLess(home, 6)
+        self.assertLess(sparse, 12)
+        self.assertLess(freed, 6)
+        self.assertLess(destroyed, 8)
 
 
 if __name__ == "__main__":

@@ -295,14 +295,55 @@ END_TEST
 START_TEST(an_arena_that_ceased_to_ask_is_settled) {
     fill();
     ck_assert_ptr_nonnull(mheap_malloc(MIB / 8)); // begins a huge page
-    ck_assert_int_eq(mheap_option_set(MHEAP_OPTION_SOFT_LIMIT, 1ull << 40), 0);
     uint64_t before = mh_sys_account(MH_NPURPOSES).calls;
-    mh_huge_settle(mh_heap_default());
+    ck_assert_int_eq(mheap_option_set(MHEAP_OPTION_HARD_LIMIT, 1ull << 40), 0);
     uint64_t after = mh_sys_account(MH_NPURPOSES).calls;
     ck_assert_int_eq(after > before, has_huge);
-    mh_huge_settle(mh_heap_default());
+    mh_huge_settle(mh_heap_default(), NULL);
     ck_assert_uint_eq(mh_sys_account(MH_NPURPOSES).calls, after);
     check_books();
+}
+END_TEST
+
+// Each brings a huge page, and the books know of 40 KiB.
+START_TEST(an_arena_of_which_little_is_taken_ceases_to_ask) {
+    fill();
+    for (size_t i = FIRST_ASKS; i < N - 4; i++) {
+        mheap_free(objects[i]);
+    }
+    rounds(8);
+    ck_assert(asks(objects[FIRST_ASKS]) == has_huge);
+    unsigned char *last = NULL;
+    for (int i = 0; i < 14; i++) {
+        last = mheap_aligned_alloc(HUGE_SIZE, 40 << 10);
+        ck_assert_ptr_nonnull(last);
+    }
+    ck_assert(asks(last) == has_huge);
+    rounds(1);
+    ck_assert(!asks(last));
+    check_books();
+}
+END_TEST
+
+START_TEST(an_arena_that_went_home_as_a_whole_ceases_to_ask) {
+    fill();
+    for (size_t i = 0; i < N; i++) {
+        mheap_free(objects[i]);
+    }
+    rounds(12);
+    ck_assert(!asks(objects[FIRST_ASKS]));
+    check_books();
+}
+END_TEST
+
+START_TEST(what_the_system_was_told_of_is_known) {
+    fill();
+    ck_assert(mh_huge_knows((uintptr_t)objects[FIRST_ASKS], MIB) == has_huge);
+    ck_assert(mh_huge_knows((uintptr_t)objects[0], N * MIB) == has_huge);
+    uintptr_t arena = mh_align_down((uintptr_t)objects[0], MH_ARENA_SIZE);
+    ck_assert(!mh_huge_knows(arena, MH_CHUNK_SIZE));
+    mh_huge_end(mh_heap_default());
+    ck_assert(mh_huge_knows((uintptr_t)objects[FIRST_ASKS], MIB) == has_huge);
 }
 END_TEST
 
@@ -316,6 +357,7 @@ END_TEST
 
 START_TEST(settling_survives_a_system_that_refuses) {
     fill();
+    ck_assert_ptr_nonnull(mheap_malloc(MIB / 8)); // begins a huge page
     mheap_free(objects[FIRST_ASKS]);
     if (_i == 0) {
         mh_sim_fail_kind(MH_OP_unused, true);
@@ -357,6 +399,9 @@ int main(void) {
                    whole_huge_pages_go_home_and_the_arena_goes_on_asking);
     tcase_add_test(cease, an_arena_that_is_sparse_is_given_back_piece_by_piece);
     tcase_add_test(cease, an_arena_that_ceased_to_ask_is_settled);
+    tcase_add_test(cease, an_arena_of_which_little_is_taken_ceases_to_ask);
+    tcase_add_test(cease, an_arena_that_went_home_as_a_whole_ceases_to_ask);
+    tcase_add_test(cease, what_the_system_was_told_of_is_known);
     tcase_add_test(cease, what_is_released_by_hand_is_settled);
     tcase_add_loop_test(cease, settling_survives_a_system_that_refuses, 0, 2);
     suite_add_tcase(suite, cease);
