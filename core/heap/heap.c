@@ -28,8 +28,13 @@ static size_t bytes_of(size_t npages) {
     return npages << MH_PAGE_SHIFT;
 }
 
+// What pages are for: spans and the like; a large object; or one that is moved,
+// and may be again: what it grows out of costs no huge pages then.
+enum purpose { NOT_LARGE, LARGE, MOVING };
+
 // Maps the next size bytes of the room and gives them to the page allocator.
-static enum mh_status map_locked(struct mheap *heap, size_t size) {
+static enum mh_status map_locked(struct mheap *heap, size_t size,
+                                 enum purpose purpose) {
     uintptr_t base = heap->room.next;
     enum mh_status status = mh_sys_map((void *)base, size, MH_FOR_HEAP);
     if (status != MH_OK) {
@@ -45,7 +50,7 @@ static enum mh_status map_locked(struct mheap *heap, size_t size) {
     // pages, and the system does not take them back, they are nobody's.
     heap->room.next = base + size;
     MH_ADD_RELAXED(&heap->counts.grown_bytes, size);
-    if (status == MH_OK) {
+    if (status == MH_OK && purpose != MOVING) {
         mh_huge_note_mapped_locked(heap, base, size);
     }
     return status;
@@ -71,7 +76,8 @@ static bool could_be_had(size_t size) {
 // is mapped first, so that nothing is lost.
 static enum mh_status new_room_locked(struct mheap *heap, size_t size) {
     size_t left = heap->room.end - heap->room.next;
-    if (!could_be_had(size) || (left != 0 && map_locked(heap, left) != MH_OK)) {
+    if (!could_be_had(size) ||
+        (left != 0 && map_locked(heap, left, MOVING) != MH_OK)) {
         return MH_NO_MEMORY;
     }
     size_t got = 0;
@@ -85,7 +91,7 @@ static enum mh_status new_room_locked(struct mheap *heap, size_t size) {
 }
 
 static enum mh_status grow_locked(struct mheap *heap, size_t npages,
-                                  size_t align_pages) {
+                                  size_t align_pages, enum purpose purpose) {
     // An aligned run may begin anywhere within one alignment.
     size_t slack = align_pages > 1 ? align_pages : 0;
     size_t need = 0;
@@ -101,12 +107,12 @@ static enum mh_status grow_locked(struct mheap *heap, size_t npages,
     }
     size_t room = heap->room.end - heap->room.next;
     size_t step = mh_align_up(need, mh_hard_on ? HARD_MAP_STEP : MAP_STEP);
-    if (step <= room && map_locked(heap, step) == MH_OK) {
+    if (step <= room && map_locked(heap, step, purpose) == MH_OK) {
         return MH_OK;
     }
     // What failed may have used the room up.
     room = heap->room.end - heap->room.next;
-    return need <= room ? map_locked(heap, need) : MH_NO_MEMORY;
+    return need <= room ? map_locked(heap, need, purpose) : MH_NO_MEMORY;
 }
 
 // The system pages that a run of ours touches, in heap pages. A system page is
@@ -223,10 +229,11 @@ static bool may_grow_locked(struct mheap *heap, size_t npages) {
 }
 
 static uintptr_t alloc_pages_locked(struct mheap *heap, size_t npages,
-                                    size_t align_pages, bool *zero_out) {
+                                    size_t align_pages, enum purpose purpose,
+                                    bool *zero_out) {
     uintptr_t base = take_pages_locked(heap, npages, align_pages, zero_out);
     if (base == 0 && may_grow_locked(heap, npages) &&
-        grow_locked(heap, npages, align_pages) == MH_OK) {
+        grow_locked(heap, npages, align_pages, purpose) == MH_OK) {
         base = take_pages_locked(heap, npages, align_pages, zero_out);
     }
     return base;
@@ -250,22 +257,20 @@ static void count_freed_locked(struct mheap *heap, size_t n, size_t npages) {
                  npages);
 }
 
-// How many large objects the pages are for: one or none.
-enum { NOT_LARGE, LARGE };
-
 static uintptr_t alloc_pages(struct mheap *heap, size_t npages,
-                             size_t align_pages, size_t nlarge,
+                             size_t align_pages, enum purpose purpose,
                              bool *zero_out) {
     mh_heap_note_stranger();
     mh_lock(&heap->lock);
-    uintptr_t base = alloc_pages_locked(heap, npages, align_pages, zero_out);
+    uintptr_t base =
+        alloc_pages_locked(heap, npages, align_pages, purpose, zero_out);
     if (base == 0) {
         // The system refuses: give it what is free, and ask once more.
         mh_heap_release_locked(heap);
-        base = alloc_pages_locked(heap, npages, align_pages, zero_out);
+        base = alloc_pages_locked(heap, npages, align_pages, purpose, zero_out);
     }
-    if (base != 0 && nlarge != 0) {
-        count_large_locked(heap, nlarge, npages);
+    if (base != 0 && purpose != NOT_LARGE) {
+        count_large_locked(heap, 1, npages);
     }
     size_t total = (size_t)heap->pages.total_pages;
     mh_unlock(&heap->lock);
@@ -283,26 +288,31 @@ uintptr_t mh_heap_alloc_large(struct mheap *heap, size_t npages,
     return alloc_pages(heap, npages, align_pages, LARGE, zero_out);
 }
 
+uintptr_t mh_heap_alloc_moving(struct mheap *heap, size_t npages,
+                               size_t align_pages, bool *zero_out) {
+    return alloc_pages(heap, npages, align_pages, MOVING, zero_out);
+}
+
 uintptr_t mh_heap_alloc_growing(struct mheap *heap, size_t npages,
                                 bool *zero_out) {
     mh_heap_note_stranger();
     mh_lock(&heap->lock);
     uintptr_t base = take_with_room_locked(heap, npages, zero_out);
     if (base != 0) {
-        count_large_locked(heap, LARGE, npages);
+        count_large_locked(heap, 1, npages);
     }
     mh_unlock(&heap->lock);
-    return base != 0 ? base : mh_heap_alloc_large(heap, npages, 1, zero_out);
+    return base != 0 ? base : mh_heap_alloc_moving(heap, npages, 1, zero_out);
 }
 
 static void free_pages(struct mheap *heap, uintptr_t base, size_t npages,
-                       size_t nlarge) {
+                       enum purpose purpose) {
     mh_heap_note_stranger();
     mh_lock(&heap->lock);
     mh_palloc_free(&heap->pages, base, npages);
     mh_heap_make_room_locked(heap, 0);
-    if (nlarge != 0) {
-        count_freed_locked(heap, nlarge, npages);
+    if (purpose != NOT_LARGE) {
+        count_freed_locked(heap, 1, npages);
     }
     size_t idle = (size_t)mh_palloc_idle(&heap->pages);
     mh_unlock(&heap->lock);
@@ -318,11 +328,11 @@ void mh_heap_free_large(struct mheap *heap, uintptr_t base, size_t npages) {
 }
 
 void mh_heap_count_large_locked(struct mheap *heap, size_t npages) {
-    count_large_locked(heap, LARGE, npages);
+    count_large_locked(heap, 1, npages);
 }
 
 void mh_heap_count_freed_locked(struct mheap *heap, size_t npages) {
-    count_freed_locked(heap, LARGE, npages);
+    count_freed_locked(heap, 1, npages);
 }
 
 void mh_heap_count_large(struct mheap *heap, size_t npages) {

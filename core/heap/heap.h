@@ -68,6 +68,7 @@ struct mheap {
     struct mh_heap_counts counts; // (a)
     struct mh_demand demand;      // of the scavenger: what is soon wanted again
     size_t stuck_pages; // of the scavenger: idle ones that it cannot give back
+    uint32_t huge_arenas; // (a) that ask for huge pages or are to be settled
 
     struct mh_lock side_lock; // rank MH_RANK_SIDE
     struct mh_cache *side;    // (side_lock) for threads without a cache
@@ -140,10 +141,12 @@ uintptr_t mh_heap_alloc_growing(struct mheap *heap, size_t npages,
 void mh_heap_free_pages(struct mheap *heap, uintptr_t base, size_t npages);
 
 // mh_heap_alloc_large and mh_heap_free_large are the same for the pages of a
-// large object, and count it. mh_heap_resize_large counts that one of `before`
-// pages has `after` now.
+// large object, and count it; mh_heap_alloc_moving of one that is moved there.
+// mh_heap_resize_large counts that one of `before` pages has `after` now.
 uintptr_t mh_heap_alloc_large(struct mheap *heap, size_t npages,
                               size_t align_pages, bool *zero_out);
+uintptr_t mh_heap_alloc_moving(struct mheap *heap, size_t npages,
+                               size_t align_pages, bool *zero_out);
 void mh_heap_free_large(struct mheap *heap, uintptr_t base, size_t npages);
 void mh_heap_resize_large(struct mheap *heap, size_t before, size_t after);
 

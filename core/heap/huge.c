@@ -16,6 +16,7 @@ static bool is_wanted(void) {
     return huge != 0 && MH_CHUNK_SIZE % huge == 0 &&
            MH_ARENA_SIZE > MH_CHUNK_SIZE &&
            mh_option(MH_OPTION_HUGE_PAGES) != 0 &&
+           mh_option(MH_OPTION_SCAVENGER) != MH_SCAV_OFF &&
            MH_LOAD_RELAXED(&mh_limits.soft) == 0 &&
            MH_LOAD_RELAXED(&mh_limits.hard) == 0;
 }
@@ -59,24 +60,41 @@ static bool lies_apart(struct mh_range asks, uintptr_t base, size_t size) {
     return base + size <= first || base >= first + asks.size;
 }
 
+static void cease(struct mh_arena *arena) {
+    uint32_t was =
+        __atomic_fetch_or(&arena->huge, MH_HUGE_OVER, __ATOMIC_RELAXED);
+    if (asks_now(was)) {
+        struct mh_range range = range_of(arena, was);
+        mh_sys_nohugepage(range.base, range.size);
+    }
+}
+
 // Asks for chunks of an arena that has asked for none, or for those of the same
 // heap before them. A second stretch would cost more mappings than an arena may
 // have.
-static void ask(struct mh_arena *arena, uint32_t heap, uint32_t first,
+static void ask(struct mheap *heap, struct mh_arena *arena, uint32_t first,
                 uint32_t end) {
     uint32_t was = MH_LOAD_RELAXED(&arena->huge);
     uint32_t begin = was == 0 ? first : first_of(was);
-    bool follows = was == 0 || (end_of(was) == first && heap_of(was) == heap);
+    bool follows =
+        was == 0 || (end_of(was) == first && heap_of(was) == heap->id);
     if (first >= end || was >= MH_HUGE_OVER || !follows) {
         return;
     }
     uint32_t word =
-        heap << MH_HUGE_HEAP_SHIFT | end << MH_HUGE_END_SHIFT | begin;
+        heap->id << MH_HUGE_HEAP_SHIFT | end << MH_HUGE_END_SHIFT | begin;
     uintptr_t from = (uintptr_t)arena->base + (first << MH_CHUNK_SHIFT);
     size_t size = (size_t)(end - first) << MH_CHUNK_SHIFT;
     mh_sys_hugepage((void *)from, size);
     if (!MH_CAS_RELAXED(&arena->huge, &was, word)) {
         mh_sys_nohugepage((void *)from, size); // it is over since
+        return;
+    }
+    if (was == 0) {
+        MH_ADD_RELAXED(&heap->huge_arenas, 1);
+    }
+    if (!is_wanted()) {
+        cease(arena); // a limit was set, by who did not see this
     }
 }
 
@@ -86,7 +104,7 @@ static uintptr_t border_of(uintptr_t base, uintptr_t end) {
     return border < end ? border : end;
 }
 
-void mh_huge_note_mapped_locked(const struct mheap *heap, uintptr_t base,
+void mh_huge_note_mapped_locked(struct mheap *heap, uintptr_t base,
                                 size_t size) {
     uint64_t total = heap->pages.total_pages << MH_PAGE_SHIFT;
     // Who wants as much as there is may never touch it.
@@ -104,17 +122,8 @@ void mh_huge_note_mapped_locked(const struct mheap *heap, uintptr_t base,
         uintptr_t start = (uintptr_t)arena->base;
         next = border_of(at, end);
         uint32_t first = (uint32_t)((at - start) >> MH_CHUNK_SHIFT);
-        ask(arena, heap->id, first == 0 ? 1 : first,
+        ask(heap, arena, first == 0 ? 1 : first,
             (uint32_t)((next - start) >> MH_CHUNK_SHIFT));
-    }
-}
-
-static void cease(struct mh_arena *arena) {
-    uint32_t was =
-        __atomic_fetch_or(&arena->huge, MH_HUGE_OVER, __ATOMIC_RELAXED);
-    if (asks_now(was)) {
-        struct mh_range range = range_of(arena, was);
-        mh_sys_nohugepage(range.base, range.size);
     }
 }
 
@@ -149,39 +158,63 @@ struct mh_may_go mh_huge_may_go(uintptr_t base, size_t npages) {
     return run;
 }
 
-static void tell_again(uintptr_t base, size_t size) {
+// Tells the system of pages in one arena what it was told of those around them.
+// Those outside of what asks have nothing to be told, or, where they came from
+// somewhere that asks, that they do not.
+static void tell_again(uintptr_t base, uintptr_t end, bool told) {
     const struct mh_arena *arena = mh_arena_of_known(base);
     uint32_t word = MH_LOAD_RELAXED(&arena->huge);
-    if (lies_apart(range_of(arena, word), base, size)) {
-        return;
+    struct mh_range asks = range_of(arena, word);
+    uintptr_t first = (uintptr_t)asks.base;
+    uintptr_t limit = first + asks.size;
+    first = first > base ? first : base;
+    limit = limit < end ? limit : end;
+    if (told) {
+        mh_sys_nohugepage((void *)base, end - base);
     }
-    if (asks_now(word)) {
-        mh_sys_hugepage((void *)base, size);
-    } else {
-        mh_sys_nohugepage((void *)base, size);
+    if (first < limit && asks_now(word)) {
+        mh_sys_hugepage((void *)first, limit - first);
+    } else if (first < limit && !told) {
+        mh_sys_nohugepage((void *)first, limit - first);
+    }
+}
+
+static void tell_all_again(uintptr_t base, size_t size, bool told) {
+    uintptr_t end = base + size;
+    for (uintptr_t at = base, next; at < end; at = next) {
+        next = border_of(at, end);
+        tell_again(at, next, told);
     }
 }
 
 enum mh_status mh_huge_fault(uintptr_t base, size_t size, struct mh_split was) {
-    uintptr_t end = base + size;
     enum mh_status status = mh_sys_fault((void *)base, size, was, MH_FOR_HEAP);
-    for (uintptr_t at = base, next; status == MH_OK && at < end; at = next) {
-        next = border_of(at, end);
-        tell_again(at, next - at);
+    if (status == MH_OK) {
+        tell_all_again(base, size, false);
     }
     return status;
 }
 
-bool mh_huge_knows(uintptr_t base, size_t size) {
-    bool knows = false;
+// Whether the system was told something about any page of a range.
+static bool was_told(uintptr_t base, size_t size) {
+    bool told = false;
     uintptr_t end = base + size;
     for (uintptr_t at = base, next; at < end; at = next) {
         const struct mh_arena *arena = mh_arena_of_known(at);
         uint32_t word = MH_LOAD_RELAXED(&arena->huge);
         next = border_of(at, end);
-        knows = knows || !lies_apart(range_of(arena, word), at, next - at);
+        told = told || !lies_apart(range_of(arena, word), at, next - at);
     }
-    return knows;
+    return told;
+}
+
+enum mh_status mh_huge_move(uintptr_t from, uintptr_t to, size_t size) {
+    enum mh_status status = mh_sys_move((void *)from, (void *)to, size);
+    bool told = was_told(from, size);
+    if (status == MH_OK && (told || was_told(to, size))) {
+        tell_all_again(to, size, told);
+    }
+    return status;
 }
 
 // Pages of an arena that asks: in use; and in the huge pages that some are in
@@ -265,52 +298,65 @@ static void settle_arena(struct mheap *heap, struct mh_arena *arena) {
         mh_unlock(&heap->lock);
     }
     (void)__atomic_fetch_or(&arena->huge, MH_HUGE_SETTLED, __ATOMIC_RELAXED);
+    MH_SUB_RELAXED(&heap->huge_arenas, 1);
 }
 
-// One arena that asks, or has asked.
-static void see_to(struct mheap *heap, struct mh_arena *arena, bool end) {
+// One arena that asks, or has asked. True when it ceases.
+static bool see_to(struct mheap *heap, struct mh_arena *arena, bool end) {
     uint32_t word = MH_LOAD_RELAXED(&arena->huge);
-    if (asks_now(word) && (end || is_sparse(heap, range_of(arena, word)))) {
+    bool ceases =
+        asks_now(word) && (end || is_sparse(heap, range_of(arena, word)));
+    if (ceases) {
         cease(arena);
     }
-    word = MH_LOAD_RELAXED(&arena->huge);
-    if (word >= MH_HUGE_OVER && (word & MH_HUGE_SETTLED) == 0) {
+    if (ceases || word >= MH_HUGE_OVER) {
         settle_arena(heap, arena);
     }
+    return ceases;
 }
 
-static void see_to_all(struct mheap *heap, struct mh_pacer *pacer, bool end) {
+static bool waits(const struct mheap *heap, const struct mh_arena *arena) {
+    uint32_t word = MH_LOAD_RELAXED(&arena->huge);
+    return end_of(word) != 0 && heap_of(word) == heap->id &&
+           (word & MH_HUGE_SETTLED) == 0;
+}
+
+static bool see_to_all(struct mheap *heap, struct mh_pacer *pacer, bool end) {
     uint64_t n = MH_LOAD_ACQUIRE(&mh_arenas.count);
     struct mh_arena **table = MH_LOAD_ACQUIRE(&mh_arenas.table);
+    bool any = false;
+    if (MH_LOAD_RELAXED(&heap->huge_arenas) == 0) {
+        return false;
+    }
     for (uint64_t i = 0; i < n; i++) {
-        struct mh_arena *arena = table[i];
-        uint32_t word = MH_LOAD_RELAXED(&arena->huge);
-        bool ours = end_of(word) != 0 && heap_of(word) == heap->id;
-        if (!ours || (word & MH_HUGE_SETTLED) != 0) {
+        if (!waits(heap, table[i])) {
             continue;
         }
-        if (pacer != NULL && !mh_pacer_allows(pacer)) {
+        if (pacer == NULL) {
+            any = see_to(heap, table[i], end) || any;
+            continue;
+        }
+        if (!mh_pacer_allows(pacer)) {
             break;
         }
-        uint64_t start = pacer != NULL ? mh_thread_now_ns() : 0;
-        see_to(heap, arena, end);
-        if (pacer != NULL) {
-            mh_pacer_spend(pacer, mh_thread_now_ns() - start);
-        }
+        uint64_t start = mh_thread_now_ns();
+        any = see_to(heap, table[i], end) || any;
+        mh_pacer_spend(pacer, mh_thread_now_ns() - start);
     }
+    return any;
 }
 
-void mh_huge_settle(struct mheap *heap, struct mh_pacer *pacer) {
-    see_to_all(heap, pacer, false);
+bool mh_huge_settle(struct mheap *heap, struct mh_pacer *pacer) {
+    return see_to_all(heap, pacer, false);
 }
 
 void mh_huge_end(struct mheap *heap) {
     if (heap != NULL) {
-        see_to_all(heap, NULL, true);
+        (void)see_to_all(heap, NULL, true);
         return;
     }
     uint32_t count = MH_LOAD_ACQUIRE(&mh_heaps.count);
     for (uint32_t i = 0; i < count; i++) {
-        see_to_all(mh_heap_by_id(i), NULL, true);
+        (void)see_to_all(mh_heap_by_id(i), NULL, true);
     }
 }

@@ -43,7 +43,7 @@ struct mheap;
 
 // mh_huge_note_mapped_locked is told that a heap has mapped [base, base +
 // size). The caller holds the heap's lock.
-void mh_huge_note_mapped_locked(const struct mheap *heap, uintptr_t base,
+void mh_huge_note_mapped_locked(struct mheap *heap, uintptr_t base,
                                 size_t size);
 
 // mh_huge_note_unused is told that pages are about to be given back: any that
@@ -64,7 +64,7 @@ static inline void mh_huge_note_unused(uintptr_t base, size_t size) {
 static inline void mh_huge_note_used(uintptr_t base) {
     uint32_t word = MH_LOAD_RELAXED(&mh_arena_of_known(base)->huge);
     if (word != 0 && word < MH_HUGE_OVER) {
-        mh_heap_note_idle(SIZE_MAX);
+        mh_heap_note_came();
     }
 }
 
@@ -79,21 +79,21 @@ struct mh_may_go {
 
 struct mh_may_go mh_huge_may_go(uintptr_t base, size_t npages);
 
-// mh_huge_fault is mh_sys_fault for pages of a heap. What the system knows of
-// them is forgotten by it, and is told again: neighbours that differ would stay
-// mappings of their own.
+// mh_huge_fault is mh_sys_fault for pages of a heap, and mh_huge_move is
+// mh_sys_move. What the system knows of pages is forgotten by the one, and goes
+// along to another place with the other; here it is told again: neighbours that
+// differ would stay mappings of their own.
 MH_NODISCARD enum mh_status mh_huge_fault(uintptr_t base, size_t size,
                                           struct mh_split was);
-
-// mh_huge_knows says whether the system was told something about any page of a
-// range, which it would take along to where they are moved.
-bool mh_huge_knows(uintptr_t base, size_t size);
+MH_NODISCARD enum mh_status mh_huge_move(uintptr_t from, uintptr_t to,
+                                         size_t size);
 
 // mh_huge_settle lets the sparse arenas of a heap ask no more, and gives back
 // the pages that came with huge ones in those that have ceased to: once for
-// each. As long as the pacer allows; NULL: until it is done. The caller holds
-// the scavenger's lock, and no other.
-void mh_huge_settle(struct mheap *heap, struct mh_pacer *pacer);
+// each. As long as the pacer allows; NULL: until it is done. True when one has
+// ceased, so that more of it may go. The caller holds the scavenger's lock, and
+// no other.
+bool mh_huge_settle(struct mheap *heap, struct mh_pacer *pacer);
 
 // mh_huge_end ends it for all arenas of a heap, and settles them; or for those
 // of all heaps when heap is NULL. Locks as above.

@@ -58,15 +58,24 @@ static void *make_object(struct mheap *heap, uintptr_t base, size_t npages,
     return (void *)base;
 }
 
-void *mh_large_alloc(struct mheap *heap, size_t size, size_t align,
-                     bool *zero_out) {
+// Where the pages of an object come from.
+typedef uintptr_t take_pages(struct mheap *heap, size_t npages,
+                             size_t align_pages, bool *zero_out);
+
+static void *alloc_from(take_pages *take, struct mheap *heap, size_t size,
+                        size_t align, bool *zero_out) {
     size_t npages = size == 0 ? 1 : pages_for(size);
     size_t align_pages = align <= MH_PAGE_SIZE ? 1 : align >> MH_PAGE_SHIFT;
     if (npages > UINT32_MAX || size > PTRDIFF_MAX) {
         return NULL;
     }
-    uintptr_t base = mh_heap_alloc_large(heap, npages, align_pages, zero_out);
+    uintptr_t base = take(heap, npages, align_pages, zero_out);
     return base != 0 ? make_object(heap, base, npages, size) : NULL;
+}
+
+void *mh_large_alloc(struct mheap *heap, size_t size, size_t align,
+                     bool *zero_out) {
+    return alloc_from(mh_heap_alloc_large, heap, size, align, zero_out);
 }
 
 void *mh_large_alloc_growing(struct mheap *heap, size_t size) {
@@ -144,7 +153,6 @@ bool mh_large_resize(struct mh_span *span, size_t size) {
 static bool may_move(const struct mh_span *span, size_t bytes) {
     uintptr_t edges = (uintptr_t)span->base | bytes;
     if (bytes < MOVE_BYTES || edges % mh_sys_facts()->page_size != 0 ||
-        mh_huge_knows((uintptr_t)span->base, bytes) ||
         !mh_sys_facts()->can_move || MH_LOAD_RELAXED(&moves) >= MOVES_MAX) {
         return false;
     }
@@ -162,17 +170,18 @@ void *mh_large_move(struct mh_span *span, size_t size) {
     if (!may_move(span, bytes)) {
         return NULL;
     }
-    void *to = mh_large_alloc(mh_heap_by_id(span->heap), size, page, &zero);
+    struct mheap *heap = mh_heap_by_id(span->heap);
+    void *to = alloc_from(mh_heap_alloc_moving, heap, size, page, &zero);
     if (to == NULL) {
         MH_SUB_RELAXED(&moves, 1);
         return NULL;
     }
-    void *from = (void *)(uintptr_t)span->base;
+    uintptr_t from = (uintptr_t)span->base;
     uintptr_t here = (uintptr_t)to;
-    if (mh_sys_move(from, to, bytes) != MH_OK) {
+    if (mh_huge_move(from, here, bytes) != MH_OK) {
         mh_large_free(mh_arena_of_known(here), here);
         return NULL;
     }
-    mh_large_free(mh_arena_of_known((uintptr_t)from), (uintptr_t)from);
+    mh_large_free(mh_arena_of_known(from), from);
     return to;
 }

@@ -59,7 +59,6 @@ static uint64_t values[MH_NOPTIONS] = {
     [MH_OPTION_CACHE_TOTAL] = 64 << 20,
     [MH_OPTION_SCAVENGER] = MH_SCAV_CALLS,
     [MH_OPTION_FIRST_OBJECTS] = 16,
-    [MH_OPTION_HUGE_PAGES] = 1,
 };
 
 static bool set_in_code[MH_NOPTIONS];

@@ -136,7 +136,6 @@ static void end_sweep(struct mheap *heap, size_t given) {
 static size_t sweep_heap(struct mheap *heap, struct mh_pacer *pacer,
                          size_t most, bool *more) {
     struct sweep sweep = {.heap = heap, .pacer = pacer, .below = UINTPTR_MAX};
-    mh_huge_settle(heap, pacer);
     uint64_t surplus = begin_sweep(heap);
     size_t left = surplus < most ? (size_t)surplus : most;
     size_t done = 0;
@@ -149,11 +148,11 @@ static size_t sweep_heap(struct mheap *heap, struct mh_pacer *pacer,
         left -= n < left ? n : left;
     }
     let_pairs_go(&sweep);
-    mh_huge_settle(heap, pacer);
+    bool ceased = mh_huge_settle(heap, pacer);
     end_sweep(heap, done);
     // What the system does not take, or not in such pieces, is not asked about
     // again until there is more.
-    bool stuck = sweep.refused || (done == 0 && left != 0);
+    bool stuck = sweep.refused || (done == 0 && left != 0 && !ceased);
     heap->stuck_pages = stuck ? mh_heap_idle_pages(heap) : 0;
     *more = wants_round(heap);
     return done;
@@ -302,6 +301,13 @@ static enum mh_scav_mode mode(void) {
 void mh_heap_note_idle(size_t idle_pages) {
     if (idle_pages >= WAKE_PAGES && mode() != MH_SCAV_OFF &&
         MH_LOAD_RELAXED(&mh_scavenger.state) != MH_SCAV_AWAKE) {
+        mh_scav_take_note(MH_SCAV_IDLE);
+    }
+}
+
+// A thread that is awake may have looked already, and be about to sleep.
+void mh_heap_note_came(void) {
+    if (mode() != MH_SCAV_OFF) {
         mh_scav_take_note(MH_SCAV_IDLE);
     }
 }

@@ -21,6 +21,9 @@
 void mh_heap_note_idle(size_t idle_pages);
 void mh_heap_note_large(size_t total_pages);
 
+// mh_heap_note_came is told that pages may have come along with huge ones.
+void mh_heap_note_came(void);
+
 // mh_heap_sweep_quiet takes in what threads hold that have made no calls since
 // the last look, and makes holes in spans that nobody allocates from. The pages
 // that become free by it stay. The caller holds the scavenger's lock.

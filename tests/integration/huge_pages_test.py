@@ -130,9 +130,11 @@ class HugePages(unittest.TestCase):
 
     def run_it(self, *words, **options):
         """How many mappings of the heap ask, and its KiB in memory."""
-        env = dict(os.environ, LD_PRELOAD=LIBRARY, MHEAP_SCAVENGER="off")
+        env = dict(os.environ, LD_PRELOAD=LIBRARY, MHEAP_HUGE_PAGES="1")
         for name, value in options.items():
-            env["MHEAP_" + name] = value
+            env["MHEAP_" + name] = value or ""
+            if value is None:
+                del env["MHEAP_" + name]
         done = subprocess.run([self.program, *map(str, words)], env=env,
                               text=True, capture_output=True, timeout=60,
                               check=True)
@@ -148,8 +150,12 @@ class HugePages(unittest.TestCase):
         self.assertEqual(asks, 0)
         self.assertLess(resident, 3 * MIB)
 
-    def test_it_can_be_switched_off(self):
+    def test_nobody_asks_unless_told_to(self):
         self.assertEqual(self.run_it("dense", HUGE_PAGES="0")[0], 0)
+        self.assertEqual(self.run_it("dense", HUGE_PAGES=None)[0], 0)
+
+    def test_without_a_scavenger_nobody_asks(self):
+        self.assertEqual(self.run_it("dense", SCAVENGER="off")[0], 0)
 
     def test_limits_switch_it_off(self):
         self.assertEqual(self.run_it("dense", SOFT_LIMIT="1G")[0], 0)
@@ -166,7 +172,8 @@ class HugePages(unittest.TestCase):
                         "-x", "c", "-", "-o", later, "-x", "none", LIBRARY,
                         f"-Wl,-rpath,{BUILD}/lib"], input=LATER, text=True,
                        check=True)
-        done = subprocess.run([later], text=True, capture_output=True,
+        env = dict(os.environ, MHEAP_HUGE_PAGES="1")
+        done = subprocess.run([later], env=env, text=True, capture_output=True,
                               timeout=60, check=True)
         home, sparse, freed, destroyed = map(int, done.stdout.split())
         self.assertLess(home, 6)

@@ -24,7 +24,12 @@ enum { N = 48, FIRST_ASKS = 12 };
 static unsigned char *objects[N]; // of a MiB, in address order
 static bool has_huge;
 
+static void set_huge_pages(uint64_t value) {
+    ck_assert_int_eq(mheap_option_set(MHEAP_OPTION_HUGE_PAGES, value), 0);
+}
+
 static void begin(void) {
+    set_huge_pages(1);
     start_the_clock();
     make_a_call();
     make_a_call();
@@ -132,10 +137,6 @@ START_TEST(what_begins_an_arena_is_judged_by_the_one_before) {
 }
 END_TEST
 
-static void set_huge_pages(uint64_t value) {
-    ck_assert_int_eq(mheap_option_set(MHEAP_OPTION_HUGE_PAGES, value), 0);
-}
-
 static void *grow_by_objects_of_two_mebibytes(void) {
     void *p = NULL;
     for (int i = 0; i < 8; i++) {
@@ -201,6 +202,34 @@ START_TEST(for_an_object_as_large_as_the_heap_nobody_asks) {
     unsigned char *p = mheap_malloc(2 * (size_t)N * MIB);
     ck_assert_ptr_nonnull(p);
     ck_assert(!asks(p + N * MIB));
+}
+END_TEST
+
+// Where it is moved to is moved out of soon.
+START_TEST(for_an_object_that_grows_nobody_asks) {
+    fill();
+    unsigned char *p = mheap_malloc(2 * MIB);
+    uint32_t before = chunks_of(objects[0]);
+    for (size_t mib = 3; mib < 40; mib++) {
+        p = mheap_realloc(p, mib * MIB);
+        ck_assert_ptr_nonnull(p);
+        memset(p, 1, mib * MIB);
+    }
+    ck_assert_uint_eq(chunks_of(objects[0]), before);
+    unsigned char *last = p + 39 * MIB - 1;
+    ck_assert(mh_arena_of((uintptr_t)last) !=
+              mh_arena_of((uintptr_t)objects[0]));
+    ck_assert_uint_eq(chunks_of(last), 0);
+    check_books();
+}
+END_TEST
+
+START_TEST(without_a_scavenger_nobody_asks) {
+    ck_assert_int_eq(
+        mheap_option_set(MHEAP_OPTION_SCAVENGER, MHEAP_SCAVENGER_OFF), 0);
+    has_huge = false;
+    fill();
+    ck_assert_uint_eq(chunks_of(objects[0]), 0);
 }
 END_TEST
 
@@ -299,7 +328,7 @@ START_TEST(an_arena_that_ceased_to_ask_is_settled) {
     ck_assert_int_eq(mheap_option_set(MHEAP_OPTION_HARD_LIMIT, 1ull << 40), 0);
     uint64_t after = mh_sys_account(MH_NPURPOSES).calls;
     ck_assert_int_eq(after > before, has_huge);
-    mh_huge_settle(mh_heap_default(), NULL);
+    (void)mh_huge_settle(mh_heap_default(), NULL);
     ck_assert_uint_eq(mh_sys_account(MH_NPURPOSES).calls, after);
     check_books();
 }
@@ -333,17 +362,6 @@ START_TEST(an_arena_that_went_home_as_a_whole_ceases_to_ask) {
     rounds(12);
     ck_assert(!asks(objects[FIRST_ASKS]));
     check_books();
-}
-END_TEST
-
-START_TEST(what_the_system_was_told_of_is_known) {
-    fill();
-    ck_assert(mh_huge_knows((uintptr_t)objects[FIRST_ASKS], MIB) == has_huge);
-    ck_assert(mh_huge_knows((uintptr_t)objects[0], N * MIB) == has_huge);
-    uintptr_t arena = mh_align_down((uintptr_t)objects[0], MH_ARENA_SIZE);
-    ck_assert(!mh_huge_knows(arena, MH_CHUNK_SIZE));
-    mh_huge_end(mh_heap_default());
-    ck_assert(mh_huge_knows((uintptr_t)objects[FIRST_ASKS], MIB) == has_huge);
 }
 END_TEST
 
@@ -387,6 +405,8 @@ int main(void) {
     tcase_add_test(ask, an_arena_asks_for_one_stretch_of_chunks);
     tcase_add_test(ask, an_arena_asks_for_one_heap);
     tcase_add_test(ask, for_an_object_as_large_as_the_heap_nobody_asks);
+    tcase_add_test(ask, for_an_object_that_grows_nobody_asks);
+    tcase_add_test(ask, without_a_scavenger_nobody_asks);
     tcase_add_test(ask, the_option_says_no);
     tcase_add_loop_test(ask, with_a_limit_nobody_asks, 0, 2);
     suite_add_tcase(suite, ask);
@@ -401,7 +421,6 @@ int main(void) {
     tcase_add_test(cease, an_arena_that_ceased_to_ask_is_settled);
     tcase_add_test(cease, an_arena_of_which_little_is_taken_ceases_to_ask);
     tcase_add_test(cease, an_arena_that_went_home_as_a_whole_ceases_to_ask);
-    tcase_add_test(cease, what_the_system_was_told_of_is_known);
     tcase_add_test(cease, what_is_released_by_hand_is_settled);
     tcase_add_loop_test(cease, settling_survives_a_system_that_refuses, 0, 2);
     suite_add_tcase(suite, cease);
