@@ -28,10 +28,6 @@ static bool is_dense(uintptr_t arena) {
                MH_CHUNK_SIZE / 4 * 3;
 }
 
-static bool asks_now(uint32_t word) {
-    return word != 0 && word < MH_HUGE_OVER;
-}
-
 static uint32_t first_of(uint32_t word) {
     return word & MH_HUGE_NUMBER;
 }
@@ -63,7 +59,7 @@ static bool lies_apart(struct mh_range asks, uintptr_t base, size_t size) {
 static void cease(struct mh_arena *arena) {
     uint32_t was =
         __atomic_fetch_or(&arena->huge, MH_HUGE_OVER, __ATOMIC_RELAXED);
-    if (asks_now(was)) {
+    if (mh_huge_asks(was)) {
         struct mh_range range = range_of(arena, was);
         mh_sys_nohugepage(range.base, range.size);
     }
@@ -141,7 +137,7 @@ struct mh_may_go mh_huge_may_go(uintptr_t base, size_t npages) {
     const struct mh_arena *arena = mh_arena_of_known(base);
     uint32_t word = MH_LOAD_RELAXED(&arena->huge);
     uintptr_t end = base + (npages << MH_PAGE_SHIFT);
-    if (!asks_now(word) ||
+    if (!mh_huge_asks(word) ||
         lies_apart(range_of(arena, word), base, end - base)) {
         return run;
     }
@@ -172,7 +168,7 @@ static void tell_again(uintptr_t base, uintptr_t end, bool told) {
     if (told) {
         mh_sys_nohugepage((void *)base, end - base);
     }
-    if (first < limit && asks_now(word)) {
+    if (first < limit && mh_huge_asks(word)) {
         mh_sys_hugepage((void *)first, limit - first);
     } else if (first < limit && !told) {
         mh_sys_nohugepage((void *)first, limit - first);
@@ -305,7 +301,7 @@ static void settle_arena(struct mheap *heap, struct mh_arena *arena) {
 static bool see_to(struct mheap *heap, struct mh_arena *arena, bool end) {
     uint32_t word = MH_LOAD_RELAXED(&arena->huge);
     bool ceases =
-        asks_now(word) && (end || is_sparse(heap, range_of(arena, word)));
+        mh_huge_asks(word) && (end || is_sparse(heap, range_of(arena, word)));
     if (ceases) {
         cease(arena);
     }

@@ -8,9 +8,9 @@
 // the first byte that is touched beside it, or by itself.
 //
 // Pages that come with a huge one and that nobody has taken are in memory and
-// not on the books. Rounds of the scavenger see to it that they are no more
-// than an eighth of what is in use in an arena, and a huge page; with a limit
-// nobody asks.
+// not on the books. An arena where they are more than an eighth of what is in
+// use, and a huge page, ceases to ask when a round of the scavenger looks at
+// it; with a limit, or without a scavenger, nobody asks.
 //
 // docs/decisions/0015-huge-pages.md has the measurements.
 
@@ -41,6 +41,10 @@ struct mheap;
 #define MH_HUGE_SETTLED    (UINT32_C(1) << 30) // see mh_huge_settle
 #define MH_HUGE_OVER       (UINT32_C(1) << 31) // they ask no more, for ever
 
+static inline bool mh_huge_asks(uint32_t word) {
+    return word != 0 && word < MH_HUGE_OVER;
+}
+
 // mh_huge_note_mapped_locked is told that a heap has mapped [base, base +
 // size). The caller holds the heap's lock.
 void mh_huge_note_mapped_locked(struct mheap *heap, uintptr_t base,
@@ -54,7 +58,7 @@ void mh_huge_note_unused_slow(struct mh_arena *arena, uintptr_t base,
 static inline void mh_huge_note_unused(uintptr_t base, size_t size) {
     struct mh_arena *arena = mh_arena_of_known(base);
     uint32_t word = MH_LOAD_RELAXED(&arena->huge);
-    if (word != 0 && word < MH_HUGE_OVER) {
+    if (mh_huge_asks(word)) {
         mh_huge_note_unused_slow(arena, base, size);
     }
 }
@@ -63,7 +67,7 @@ static inline void mh_huge_note_unused(uintptr_t base, size_t size) {
 // are used from now on: others may come along, and a round look at it.
 static inline void mh_huge_note_used(uintptr_t base) {
     uint32_t word = MH_LOAD_RELAXED(&mh_arena_of_known(base)->huge);
-    if (word != 0 && word < MH_HUGE_OVER) {
+    if (mh_huge_asks(word)) {
         mh_heap_note_came();
     }
 }

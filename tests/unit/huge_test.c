@@ -334,19 +334,22 @@ START_TEST(an_arena_that_ceased_to_ask_is_settled) {
 }
 END_TEST
 
-// Each brings a huge page, and the books know of 40 KiB.
+// Each brings a huge page, and the books know of 40 KiB. What lies idle is too
+// little: a MiB, that of the call that comes with a round.
 START_TEST(an_arena_of_which_little_is_taken_ceases_to_ask) {
     fill();
-    for (size_t i = FIRST_ASKS; i < N - 4; i++) {
+    for (size_t i = FIRST_ASKS; i < N - 20; i++) {
         mheap_free(objects[i]);
     }
     rounds(8);
     ck_assert(asks(objects[FIRST_ASKS]) == has_huge);
     unsigned char *last = NULL;
-    for (int i = 0; i < 14; i++) {
+    for (int i = 0; i < 6; i++) {
         last = mheap_aligned_alloc(HUGE_SIZE, 40 << 10);
         ck_assert_ptr_nonnull(last);
     }
+    ck_assert_ptr_eq(mh_arena_of((uintptr_t)last),
+                     mh_arena_of((uintptr_t)objects[0]));
     ck_assert(asks(last) == has_huge);
     rounds(1);
     ck_assert(!asks(last));
@@ -365,11 +368,20 @@ START_TEST(an_arena_that_went_home_as_a_whole_ceases_to_ask) {
 }
 END_TEST
 
-START_TEST(what_is_released_by_hand_is_settled) {
+static bool is_settled(const void *p) {
+    return (chunks_of(p) & MH_HUGE_SETTLED) != 0;
+}
+
+START_TEST(what_is_released_by_hand_is_settled_arena_by_arena) {
     fill();
+    unsigned char *p = reach_next_arena();
     mheap_free(objects[FIRST_ASKS]);
     mheap_release();
-    ck_assert_uint_eq((chunks_of(objects[0]) & MH_HUGE_SETTLED) != 0, has_huge);
+    ck_assert_int_eq(is_settled(objects[0]), has_huge);
+    ck_assert(!is_settled(p));
+    mheap_free(p);
+    mheap_release();
+    ck_assert_int_eq(is_settled(p), has_huge);
 }
 END_TEST
 
@@ -421,7 +433,7 @@ int main(void) {
     tcase_add_test(cease, an_arena_that_ceased_to_ask_is_settled);
     tcase_add_test(cease, an_arena_of_which_little_is_taken_ceases_to_ask);
     tcase_add_test(cease, an_arena_that_went_home_as_a_whole_ceases_to_ask);
-    tcase_add_test(cease, what_is_released_by_hand_is_settled);
+    tcase_add_test(cease, what_is_released_by_hand_is_settled_arena_by_arena);
     tcase_add_loop_test(cease, settling_survives_a_system_that_refuses, 0, 2);
     suite_add_tcase(suite, cease);
     return mh_test_main(suite);
