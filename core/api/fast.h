@@ -126,7 +126,32 @@ static MH_ALWAYS_INLINE void mh_fast_free(void *p, const char *function) {
     }
 }
 
-// mh_class_free does the same for an object that should be of a span class.
+// mh_fast_class is the size class of the live object at p, of a span that this
+// thread's cache owns; 0 when it is none, or only a closer look can say so, as
+// always in hardened mode.
+static MH_ALWAYS_INLINE unsigned mh_fast_class(const void *p) {
+    const struct mh_cache *cache = mh_tls_get();
+    const struct mh_window *window = &cache->window;
+    uintptr_t granule = mh_window_granule(window, (uintptr_t)p);
+    if (MH_UNLIKELY(granule >= window->limit)) {
+        return 0;
+    }
+    uint32_t word = mh_window_page_word(window, granule);
+    uint32_t span_class = word ^ MH_LOAD_ANY(&cache->owner_word);
+    if (MH_UNLIKELY(span_class >= 1u << MH_CLASS_BITS)) {
+        return 0;
+    }
+#if MH_CHECKS
+    const struct mh_pair *pair = mh_window_pair(window, granule);
+    if (MH_UNLIKELY(!mh_bit_get(pair->live, granule)) ||
+        MH_UNLIKELY(mh_bit_get(MH_LOAD_RELAXED(&pair->remote), granule))) {
+        return 0;
+    }
+#endif
+    return span_class >> 1;
+}
+
+// mh_class_free is mh_fast_free for an object that should be of a span class.
 // One comparison of the page word says whose it is and of which class, and the
 // way to the bin does not wait for that word. False: nothing has happened, and
 // no more is known than that.

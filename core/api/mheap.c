@@ -70,8 +70,17 @@ void *mheap_calloc(size_t n, size_t size) {
     return p;
 }
 
-// An object that shrinks stays where it is when there is no memory to move it:
-// few programs expect that to fail.
+// What is left of a realloc when there is no memory to move the object: one that
+// shrinks stays where it is. Few programs expect that to fail.
+static void *not_moved(void *p, size_t bytes, size_t size, int saved) {
+    if (size > bytes) {
+        return NULL;
+    }
+    mh_object_left_large();
+    errno = saved;
+    return p;
+}
+
 static void *move_object(void *p, struct mh_object object, size_t size) {
     struct mheap *heap = mh_heap_by_id(object.span->heap);
     bool zero = false;
@@ -85,20 +94,17 @@ static void *move_object(void *p, struct mh_object object, size_t size) {
     }
     void *to = size > object.bytes ? mh_alloc_growing(heap, size)
                                    : mh_alloc(heap, size, 1, &zero);
-    if (to != NULL) {
-        memcpy(to, p, size < object.bytes ? size : object.bytes);
-        mheap_free(p);
-    } else if (size <= object.bytes) {
-        mh_object_left_large();
-        errno = saved;
-        return p;
+    if (to == NULL) {
+        return not_moved(p, object.bytes, size, saved);
     }
+    memcpy(to, p, size < object.bytes ? size : object.bytes);
+    mheap_free(p);
     return to;
 }
 
 // Leaves a small object where it is.
-static void *keep_object(void *p, struct mh_object object, size_t size) {
-    if (mh_size_class(size) != object.span->size_class) {
+static void *keep_object(void *p, unsigned size_class, size_t size) {
+    if (mh_size_class(size) != size_class) {
         mh_object_kept();
     }
     return p;
@@ -118,7 +124,24 @@ static void *bad_realloc(void *p) {
     return invalid();
 }
 
-void *mheap_realloc(void *p, size_t size) {
+// An object that this thread's cache took from a span of its own, for a size
+// that has a class: most are. Nothing of the span is looked at.
+static void *realloc_own(void *p, unsigned size_class, size_t size) {
+    size_t bytes = mh_class_size(size_class);
+    if (mh_object_fits(bytes, size)) {
+        return keep_object(p, size_class, size);
+    }
+    int saved = errno;
+    void *to = mh_fast_malloc(size);
+    if (MH_UNLIKELY(to == NULL)) {
+        return not_moved(p, bytes, size, saved);
+    }
+    memcpy(to, p, size < bytes ? size : bytes);
+    mheap_free(p);
+    return to;
+}
+
+static void *realloc_any(void *p, size_t size) {
     if (p == NULL) {
         return mheap_malloc(size);
     }
@@ -138,7 +161,7 @@ void *mheap_realloc(void *p, size_t size) {
     }
     if (object.span->size_class != 0) {
         return mh_object_fits(object.bytes, size)
-                   ? keep_object(p, object, size)
+                   ? keep_object(p, object.span->size_class, size)
                    : move_object(p, object, size);
     }
     bool stays_large = size > MH_SMALL_MAX;
@@ -147,6 +170,13 @@ void *mheap_realloc(void *p, size_t size) {
         return p;
     }
     return move_object(p, object, size);
+}
+
+void *mheap_realloc(void *p, size_t size) {
+    unsigned size_class = mh_fast_class(p);
+    return size_class != 0 && size != 0 && size <= MH_SMALL_MAX
+               ? realloc_own(p, size_class, size)
+               : realloc_any(p, size);
 }
 
 void *mheap_reallocarray(void *p, size_t n, size_t size) {
@@ -184,6 +214,10 @@ int mheap_posix_memalign(void **out, size_t align, size_t size) {
 }
 
 size_t mheap_usable_size(const void *p) {
+    unsigned size_class = mh_fast_class(p);
+    if (size_class != 0) {
+        return mh_class_size(size_class);
+    }
     return p == NULL ? 0 : mh_object_at(p).bytes;
 }
 

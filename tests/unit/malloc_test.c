@@ -203,6 +203,26 @@ START_TEST(out_of_memory_is_enomem_everywhere) {
 }
 END_TEST
 
+// Few programs expect a realloc to a smaller size to fail; one to a larger size
+// leaves the object as it was.
+START_TEST(without_memory_a_small_object_shrinks_in_place_and_does_not_grow) {
+    char *kept = mheap_malloc(1000);
+    memset(kept, 7, 1000);
+    mh_sim_fail_from(1);
+    while (mheap_malloc(200) != NULL || mheap_malloc(2000) != NULL) {
+    }
+    errno = 77;
+    ck_assert_ptr_eq(mheap_realloc(kept, 200), kept);
+    ck_assert_int_eq(errno, 77);
+    ck_assert_ptr_null(mheap_realloc(kept, 2000));
+    ck_assert_int_eq(errno, ENOMEM);
+    for (int i = 0; i < 1000; i++) {
+        ck_assert_int_eq(kept[i], 7);
+    }
+    check_books();
+}
+END_TEST
+
 // ---- objects that the window does not cover ---------------------------------
 
 enum { NOBJECTS = 6000, OBJECT_BYTES = 16384 }; // more than one arena
@@ -285,6 +305,9 @@ int main(void) {
     tcase_add_test(tcase, small_alignments_come_from_small_slots);
     tcase_add_test(tcase, allocation_keeps_errno_when_it_succeeds);
     tcase_add_test(tcase, out_of_memory_is_enomem_everywhere);
+    tcase_add_test(
+        tcase,
+        without_memory_a_small_object_shrinks_in_place_and_does_not_grow);
     tcase_add_test(tcase, a_heap_without_any_window_works);
     tcase_add_test(tcase, the_version_is_a_version);
     suite_add_tcase(suite, tcase);
