@@ -60,6 +60,7 @@ static void add_run(struct mh_ledger *ledger, const struct mh_view_run *run,
     if (measured) {
         ledger->resident += run->resident;
         ledger->untouched += ready ? run->bytes - run->resident : 0;
+        ledger->lingering += ready ? 0 : run->resident;
     }
 }
 
@@ -100,7 +101,8 @@ void mh_ledger_make(const struct mh_view *view, struct mh_ledger *out) {
     out->reserved_difference = (int64_t)(out->sum + out->released + out->room +
                                          out->metadata_rest - out->reserved);
     if (view->has_residency) {
-        out->difference = (int64_t)(out->sum - out->untouched - out->resident);
+        out->difference = (int64_t)(out->sum - out->untouched + out->lingering -
+                                    out->resident);
         out->process_resident = view->process_resident;
         out->rest = (int64_t)(view->process_resident - out->resident);
         out->swapped = view->swapped;

@@ -7,7 +7,8 @@
 // meanwhile; by how much they fail is a line too.
 //
 //   live + tail + cached + pending + free_slots + manual + taken
-//     + page_caches + free_kept + metadata - untouched  =  resident
+//     + page_caches + free_kept + metadata
+//     - untouched + lingering                            =  resident
 //   (ready_bytes)  + released + room + metadata_rest     =  reserved
 
 #ifndef MHEAP_INSPECT_LEDGER_H
@@ -30,8 +31,9 @@ struct mh_ledger {
     uint64_t sum;         // of the ten lines above
 
     uint64_t untouched; // of the sum, what no page of its own backs
+    uint64_t lingering; // of released, what is in memory nevertheless
     uint64_t resident;  // own pages in all of mheap's mappings, measured there
-    int64_t difference; // (sum - untouched) - resident
+    int64_t difference; // (sum - untouched + lingering) - resident
 
     // Address space.
     uint64_t released;      // free pages given back, page caches included
@@ -54,7 +56,7 @@ struct mh_ledger {
 };
 
 // mh_ledger_make adds up a view. Without residency in the view, untouched,
-// resident, difference, rest and swapped are 0 and mean nothing.
+// lingering, resident, difference, rest and swapped are 0 and mean nothing.
 void mh_ledger_make(const struct mh_view *view, struct mh_ledger *out);
 
 #endif // MHEAP_INSPECT_LEDGER_H

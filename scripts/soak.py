@@ -62,10 +62,9 @@ def growth_per_hour(cycles, seconds):
     return slope(resident) * unit, slope_error(resident) * unit
 
 
-def error_percent(data):
-    """Of the sum against the page tables, which change while both are read."""
-    resident = max(data["resident_bytes"], 1)
-    return abs(data["difference_bytes"]) * 100 / resident
+def percent(data, name):
+    """A figure of the account, of what is in memory."""
+    return abs(data[name]) * 100 / max(data["resident_bytes"], 1)
 
 
 class Reader:
@@ -74,7 +73,7 @@ class Reader:
     def __init__(self, heapctl, pid):
         self.heapctl, self.pid = heapctl, pid
         self.stop = threading.Event()
-        self.reads, self.errors, self.wrong = 0, [], []
+        self.reads, self.errors, self.lingering, self.wrong = 0, [], [], []
         self.thread = threading.Thread(target=self.run)
         self.thread.start()
 
@@ -96,7 +95,9 @@ class Reader:
         read = json.loads(done.stdout)
         if read["consistency"]["findings"] != 0:
             self.wrong.append(str(read["consistency"]["finding_list"]))
-        self.errors.append(error_percent(read["data"]))
+        # Of the sum against the page tables, which change while both are read.
+        self.errors.append(percent(read["data"], "difference_bytes"))
+        self.lingering.append(percent(read["data"], "lingering_bytes"))
 
     def end(self):
         self.stop.set()
@@ -121,6 +122,8 @@ def report(cycles, reader, seconds):
           f"({resident / 1024:.0f} of {live / 1024:.0f} MiB, means)")
     print(f"heapctl       {reader.reads} reads, sum off by {error:.2f} % at "
           f"most, {len(reader.wrong)} wrong")
+    print(f"huge pages    {max(reader.lingering, default=0.0):.2f} % at most "
+          f"released and still in memory")
     if error > MOST_ERROR_PERCENT:
         wrong.append(f"the sum is off by {error:.2f} %")
     if reader.reads == 0:

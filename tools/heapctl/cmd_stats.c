@@ -35,6 +35,7 @@ ACCOUNT_FIELD(page_caches, account->ledger.page_caches)
 ACCOUNT_FIELD(kept, account->ledger.free_kept)
 ACCOUNT_FIELD(metadata, account->ledger.metadata)
 ACCOUNT_FIELD(untouched, account->ledger.untouched)
+ACCOUNT_FIELD(lingering, account->ledger.lingering)
 ACCOUNT_FIELD(resident, account->ledger.resident)
 ACCOUNT_FIELD(released, account->ledger.released)
 ACCOUNT_FIELD(reserved, account->ledger.reserved)
@@ -58,6 +59,7 @@ static const struct hc_field fields[] = {
     {"kept", field_kept, NULL},
     {"metadata", field_metadata, NULL},
     {"untouched", field_untouched, NULL},
+    {"lingering", field_lingering, NULL},
     {"resident", field_resident, NULL},
     {"released", field_released, NULL},
     {"reserved", field_reserved, NULL},
@@ -154,10 +156,14 @@ static void print_header(struct hc_context *ctx) {
                   heaps == 1 ? "" : "s", (double)view->elapsed_ns / 1e6);
 }
 
+static uint64_t counted_resident(const struct mh_ledger *l) {
+    return l->sum - l->untouched + l->lingering;
+}
+
 static void print_memory(struct hc_context *ctx, const struct mh_ledger *l) {
     char objects[HC_UNIT_TEXT * 2], pending[HC_UNIT_TEXT * 2];
     char caches[HC_UNIT_TEXT * 2], free_slots[HC_UNIT_TEXT * 2], measured[160];
-    uint64_t whole = l->sum - l->untouched;
+    uint64_t whole = counted_resident(l);
     const struct line lines[] = {
         {' ', "live slots", l->live,
          count_note(objects, l->live_objects, "object")},
@@ -174,6 +180,7 @@ static void print_memory(struct hc_context *ctx, const struct mh_ledger *l) {
         {'+', "free pages kept", l->free_kept, NULL},
         {'+', "metadata", l->metadata, NULL},
         {'-', "never touched", l->untouched, NULL},
+        {'+', "released, still in memory", l->lingering, NULL},
         {'=', "resident, counted", whole,
          measured_note(ctx, measured, "the page tables say", l->resident,
                        l->difference)},
@@ -312,7 +319,7 @@ static void print_hint(struct hc_context *ctx, const struct mh_ledger *l) {
             worst = i;
         }
     }
-    if (waste < UINT64_C(1) << 20 || waste < (l->sum - l->untouched) / 10) {
+    if (waste < UINT64_C(1) << 20 || waste < counted_resident(l) / 10) {
         return;
     }
     char share[HC_UNIT_TEXT];
@@ -355,7 +362,8 @@ static void json_account(struct hc_json *data, const struct mh_ledger *l) {
 // Only what was measured: without residency these lines do not exist.
 static void json_resident(struct hc_json *data, const struct mh_ledger *l) {
     hc_json_number(data, "untouched_bytes", l->untouched);
-    hc_json_number(data, "counted_resident_bytes", l->sum - l->untouched);
+    hc_json_number(data, "lingering_bytes", l->lingering);
+    hc_json_number(data, "counted_resident_bytes", counted_resident(l));
     hc_json_number(data, "resident_bytes", l->resident);
     hc_json_signed(data, "difference_bytes", l->difference);
     hc_json_number(data, "swapped_bytes", l->swapped);
@@ -511,8 +519,8 @@ const struct hc_command hc_cmd_stats = {
         "difference is printed. docs/stats.md explains each line.\n"
         "\n"
         "fields of --fail-on: live objects tail cached pending free\n"
-        "page_caches kept metadata untouched resident released reserved\n"
-        "process difference counted refusals unstable findings\n"
+        "page_caches kept metadata untouched lingering resident released\n"
+        "reserved process difference counted refusals unstable findings\n"
         "\n"
         "examples:\n"
         "  heapctl stats 4242\n"
