@@ -70,8 +70,8 @@ void *mheap_calloc(size_t n, size_t size) {
     return p;
 }
 
-// What is left of a realloc when there is no memory to move the object: one that
-// shrinks stays where it is. Few programs expect that to fail.
+// What is left of a realloc without memory to move to: an object that shrinks
+// stays where it is. Few programs expect that to fail.
 static void *not_moved(void *p, size_t bytes, size_t size, int saved) {
     if (size > bytes) {
         return NULL;
