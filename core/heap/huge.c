@@ -11,6 +11,10 @@
 
 MH_STATIC_ASSERT(MH_HEAPS_MAX <= MH_HUGE_HEAP + 1, "a word names any heap");
 
+// A smaller heap does not ask: the huge page that it has only begun, a MiB in
+// the middle, would be too much of it.
+#define ASKS_FROM ((uint64_t)32 << 20)
+
 static bool is_wanted(void) {
     size_t huge = mh_sys_facts()->huge_page_size;
     return huge != 0 && MH_CHUNK_SIZE % huge == 0 &&
@@ -21,11 +25,26 @@ static bool is_wanted(void) {
            MH_LOAD_RELAXED(&mh_limits.hard) == 0;
 }
 
-// Whether three quarters of the first chunk of an arena are in memory.
-static bool is_dense(uintptr_t arena) {
-    return mh_arena_of(arena) != NULL &&
-           mh_sys_resident((void *)arena, MH_CHUNK_SIZE) >=
-               MH_CHUNK_SIZE / 4 * 3;
+// Arenas that one chunk is the sample of: each sample is a mapping of its own.
+#define SAMPLED ((uintptr_t)256 << 20)
+
+// The sample of a chunk: the first chunk of those around it that begins an
+// arena and is the heap's. 0: none is.
+static uintptr_t sample_of(const struct mheap *heap, uintptr_t chunk) {
+    size_t npages = MH_CHUNK_SIZE >> MH_PAGE_SHIFT;
+    uintptr_t arena = mh_align_down(chunk, SAMPLED);
+    for (; arena <= chunk; arena += MH_ARENA_SIZE) {
+        if (mh_palloc_has(&heap->pages, arena, npages)) {
+            return arena;
+        }
+    }
+    return 0;
+}
+
+// Whether three quarters of a chunk are in memory.
+static bool is_dense(uintptr_t chunk) {
+    return chunk != 0 && mh_sys_resident((void *)chunk, MH_CHUNK_SIZE) >=
+                             MH_CHUNK_SIZE / 4 * 3;
 }
 
 static uint32_t first_of(uint32_t word) {
@@ -56,25 +75,39 @@ static bool lies_apart(struct mh_range asks, uintptr_t base, size_t size) {
     return base + size <= first || base >= first + asks.size;
 }
 
+// From the first chunk of the arena on: neighbours of which the system knows
+// the same are one mapping.
 static void cease(struct mh_arena *arena) {
-    uint32_t was =
-        __atomic_fetch_or(&arena->huge, MH_HUGE_OVER, __ATOMIC_RELAXED);
-    if (mh_huge_asks(was)) {
-        struct mh_range range = range_of(arena, was);
-        mh_sys_nohugepage(range.base, range.size);
-    }
+    uint32_t word = 0;
+    uint32_t was = MH_LOAD_RELAXED(&arena->huge);
+    do {
+        if (!mh_huge_asks(was)) {
+            return;
+        }
+        word = (was & ~MH_HUGE_NUMBER) | MH_HUGE_OVER;
+    } while (!MH_CAS_RELAXED(&arena->huge, &was, word));
+    struct mh_range range = range_of(arena, word);
+    mh_sys_nohugepage(range.base, range.size);
 }
 
-// Asks for chunks of an arena that has asked for none, or for those of the same
-// heap before them. A second stretch would cost more mappings than an arena may
-// have.
+// Whether chunks of an arena may ask: the first that do, of an arena that is
+// the heap's up to there, or those that follow on the heap's own. A second
+// stretch would cost more mappings than an arena may have.
+static bool may_ask(const struct mheap *heap, const struct mh_arena *arena,
+                    uint32_t word, uint32_t first) {
+    if (word == 0) {
+        size_t npages = (size_t)first << MH_CHUNK_PAGES_SHIFT;
+        return npages == 0 || mh_palloc_has(&heap->pages, arena->base, npages);
+    }
+    return mh_huge_asks(word) && end_of(word) == first &&
+           heap_of(word) == heap->id;
+}
+
 static void ask(struct mheap *heap, struct mh_arena *arena, uint32_t first,
                 uint32_t end) {
     uint32_t was = MH_LOAD_RELAXED(&arena->huge);
     uint32_t begin = was == 0 ? first : first_of(was);
-    bool follows =
-        was == 0 || (end_of(was) == first && heap_of(was) == heap->id);
-    if (first >= end || was >= MH_HUGE_OVER || !follows) {
+    if (first >= end || !may_ask(heap, arena, was, first)) {
         return;
     }
     uint32_t word =
@@ -102,14 +135,14 @@ static uintptr_t border_of(uintptr_t base, uintptr_t end) {
 
 void mh_huge_note_mapped_locked(struct mheap *heap, uintptr_t base,
                                 size_t size) {
-    uint64_t total = heap->pages.total_pages << MH_PAGE_SHIFT;
+    uint64_t had = (heap->pages.total_pages << MH_PAGE_SHIFT) - size;
     // Who wants as much as there is may never touch it.
-    bool fits = size <= total - size && (base | size) % MH_CHUNK_SIZE == 0;
-    if (!fits || !is_wanted()) {
+    bool fits = size <= had && (base | size) % MH_CHUNK_SIZE == 0;
+    if (!fits || had < ASKS_FROM || !is_wanted()) {
         return;
     }
-    uintptr_t sample = mh_align_down(base, MH_ARENA_SIZE);
-    if (!is_dense(sample == base ? base - MH_ARENA_SIZE : sample)) {
+    uintptr_t sample = sample_of(heap, base);
+    if (!is_dense(sample == base ? sample_of(heap, base - 1) : sample)) {
         return;
     }
     uintptr_t end = base + size;
@@ -118,8 +151,8 @@ void mh_huge_note_mapped_locked(struct mheap *heap, uintptr_t base,
         uintptr_t start = (uintptr_t)arena->base;
         next = border_of(at, end);
         uint32_t first = (uint32_t)((at - start) >> MH_CHUNK_SHIFT);
-        ask(heap, arena, first == 0 ? 1 : first,
-            (uint32_t)((next - start) >> MH_CHUNK_SHIFT));
+        first += sample_of(heap, at) == at;
+        ask(heap, arena, first, (uint32_t)((next - start) >> MH_CHUNK_SHIFT));
     }
 }
 

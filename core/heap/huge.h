@@ -2,10 +2,10 @@
 //
 // Where the system gives huge pages to who asks, a heap asks for chunks that it
 // has just mapped, when what it mapped before is in memory by now. So that this
-// goes on being seen, the first chunk of an arena never asks: it is the sample
-// of those behind it. An arena that has become sparse, or that gives back part
-// of a huge page, asks no more, for ever: what went home would come back with
-// the first byte that is touched beside it, or by itself.
+// goes on being seen, the first chunk of every four arenas never asks: it is
+// the sample of those behind it. An arena that has become sparse, or that gives
+// back part of a huge page, asks no more, for ever: what went home would come
+// back with the first byte that is touched beside it, or by itself.
 //
 // Pages that come with a huge one and that nobody has taken are in memory and
 // not on the books. An arena where they are more than an eighth of what is in

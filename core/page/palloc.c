@@ -370,6 +370,11 @@ void mh_palloc_mark_released(struct mh_palloc *p, uintptr_t base,
     check_all(p);
 }
 
+bool mh_palloc_has(const struct mh_palloc *p, uintptr_t base, size_t npages) {
+    size_t position = 0;
+    return locate(p, base, npages, &position);
+}
+
 bool mh_palloc_is_released(const struct mh_palloc *p, uintptr_t base,
                            size_t npages) {
     size_t position = 0;

@@ -127,6 +127,10 @@ size_t mh_palloc_released(const struct mh_palloc *p, uintptr_t base,
 void mh_palloc_mark_released(struct mh_palloc *p, uintptr_t base,
                              size_t npages);
 
+// mh_palloc_has asks whether all of a range is ours, whatever became of it. The
+// range may be any.
+bool mh_palloc_has(const struct mh_palloc *p, uintptr_t base, size_t npages);
+
 // mh_palloc_is_released asks whether all of a range is ours, free and released.
 // The range may be any.
 bool mh_palloc_is_released(const struct mh_palloc *p, uintptr_t base,

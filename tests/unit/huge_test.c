@@ -61,11 +61,26 @@ static bool asks(const void *p) {
            chunk < end_of(chunks);
 }
 
-// Objects side by side, all of them written.
+// The first object in another arena than the heap's first, which is full then.
+// It begins where the arena does.
+static unsigned char *begin_second_arena(void) {
+    unsigned char *first = mheap_malloc(MIB), *p = first;
+    while (mh_arena_of((uintptr_t)p) == mh_arena_of((uintptr_t)first)) {
+        p = mheap_aligned_alloc(MIB, MIB);
+        ck_assert_ptr_nonnull(p);
+    }
+    ck_assert_uint_eq((uintptr_t)p % MH_ARENA_SIZE, 0);
+    return p;
+}
+
+// Objects side by side, all of them written, in an arena that is theirs.
 static void fill(void) {
-    for (size_t i = 0; i < N; i++) {
+    objects[0] = begin_second_arena();
+    for (size_t i = 1; i < N; i++) {
         objects[i] = mheap_malloc(MIB);
         ck_assert_ptr_nonnull(objects[i]);
+    }
+    for (size_t i = 0; i < N; i++) {
         memset(objects[i], 0x5c, MIB);
     }
     ck_assert_ptr_eq(objects[N - 1], objects[0] + (N - 1) * MIB);
@@ -92,13 +107,29 @@ START_TEST(a_small_heap_does_not_ask) {
 }
 END_TEST
 
-START_TEST(a_dense_heap_asks_for_all_but_the_first_chunk_of_an_arena) {
+START_TEST(a_heap_of_32_mebibytes_begins_to_ask) {
+    unsigned char *p = mheap_malloc(MIB);
+    uintptr_t start = mh_align_down((uintptr_t)p, MH_ARENA_SIZE);
+    while ((uintptr_t)p + 2 * MIB <= start + 32 * MIB) {
+        p = mheap_malloc(MIB);
+        ck_assert_ptr_nonnull(p);
+    }
+    ck_assert_uint_eq(chunks_of(p), 0);
+    for (int i = 0; i < 8; i++) {
+        p = mheap_malloc(MIB);
+    }
+    ck_assert(asks(p) == has_huge);
+    ck_assert_uint_eq(first_of(chunks_of(p)), has_huge ? 8 : 0);
+}
+END_TEST
+
+START_TEST(a_dense_heap_asks_for_all_but_the_sample) {
+    unsigned char *first = mheap_malloc(MIB);
     fill();
     for (size_t i = 0; i < N; i++) {
-        uintptr_t end = (uintptr_t)objects[i] + MIB - 1;
-        bool first = (end & (MH_ARENA_SIZE - 1)) < MH_CHUNK_SIZE;
-        ck_assert(asks((void *)end) == (has_huge && !first));
+        ck_assert(asks(objects[i]) == has_huge);
     }
+    ck_assert(!asks(first));
     check_books();
 }
 END_TEST
@@ -114,24 +145,40 @@ static unsigned char *reach_next_arena(void) {
     return p;
 }
 
-START_TEST(the_next_arena_is_judged_by_its_own_first_chunk) {
+// Of four arenas: 256 MiB, as they lie.
+START_TEST(what_begins_four_arenas_is_their_sample) {
     fill();
     unsigned char *p = reach_next_arena();
+    while ((uintptr_t)p % (256 * MIB) < 2 * MH_CHUNK_SIZE ||
+           (uintptr_t)p % (256 * MIB) > 3 * MH_CHUNK_SIZE) {
+        memset(p, 1, MIB);
+        p = mheap_malloc(MIB);
+        ck_assert_ptr_nonnull(p);
+    }
+    ck_assert(!asks((void *)mh_align_down((uintptr_t)p, 256 * MIB)));
     ck_assert(asks(p) == has_huge);
     ck_assert_uint_eq(first_of(chunks_of(p)), has_huge ? 1 : 0);
+    p = reach_next_arena();
+    ck_assert(asks(p) == has_huge);
 }
 END_TEST
 
-START_TEST(what_begins_an_arena_is_judged_by_the_one_before) {
-    fill();
+// The first object of the next four arenas, which takes more than a chunk.
+static uintptr_t begin_next_four_arenas(void) {
     const struct mh_room *room = &mh_heap_default()->room;
-    while (room->next != room->end) {
+    while (room->next != room->end || room->end % (256 * MIB) != 0) {
         ck_assert_ptr_nonnull(mheap_malloc(MIB));
     }
     uintptr_t base = room->end;
     unsigned char *p = mheap_malloc(16 * MIB);
     ck_assert_ptr_nonnull(p);
     ck_assert_uint_lt(base - (uintptr_t)p, 4 * MIB); // goes on from there
+    return base;
+}
+
+START_TEST(what_begins_four_arenas_is_judged_by_the_sample_before) {
+    fill();
+    uintptr_t base = begin_next_four_arenas();
     ck_assert(!asks((void *)base));
     ck_assert(asks((void *)(base + MH_CHUNK_SIZE)) == has_huge);
 }
@@ -149,12 +196,12 @@ static void *grow_by_objects_of_two_mebibytes(void) {
 // Half of what it has is in memory, and in holes too small for more.
 START_TEST(a_heap_that_is_not_dense_does_not_ask) {
     bool released = _i == 1;
-    void *p[24];
+    void *p[40];
     set_huge_pages(0);
-    for (int i = 0; i < 24; i++) {
+    for (int i = 0; i < 40; i++) {
         p[i] = mheap_malloc(MIB);
     }
-    for (int i = 0; i < 24; i += 2) {
+    for (int i = 0; i < 40; i += 2) {
         mheap_free(p[i]);
     }
     if (released) {
@@ -197,11 +244,49 @@ START_TEST(an_arena_asks_for_one_heap) {
 }
 END_TEST
 
+START_TEST(a_heap_is_judged_by_a_sample_of_its_own) {
+    void *mine = mheap_malloc(30 * MIB);
+    mheap_free(mine);
+    mheap_release();
+    struct mheap *other = mheap_create("other");
+    void *p = NULL;
+    for (int i = 0; i < 40; i++) {
+        p = mheap_alloc_in(other, MIB);
+        ck_assert_ptr_nonnull(p);
+    }
+    ck_assert_uint_eq(mh_align_down((uintptr_t)p, 256 * MIB),
+                      mh_align_down((uintptr_t)mine, 256 * MIB));
+    ck_assert(asks(p) == has_huge);
+}
+END_TEST
+
+// What ceases is told so from the first chunk of the arena on.
+START_TEST(who_has_not_the_beginning_of_an_arena_does_not_ask) {
+    bool has = has_huge;
+    set_huge_pages(0);
+    has_huge = false;
+    fill();
+    set_huge_pages(1);
+    has_huge = has;
+    struct mheap *other = mheap_create("other");
+    for (int i = 0; i < 40; i++) {
+        ck_assert_ptr_nonnull(mheap_alloc_in(other, MIB));
+    }
+    uintptr_t chunk =
+        mh_align_down((uintptr_t)objects[0], MH_ARENA_SIZE) + 4 * MH_CHUNK_SIZE;
+    mh_huge_note_mapped_locked(other, chunk, MH_CHUNK_SIZE);
+    ck_assert_uint_eq(chunks_of(objects[0]), 0);
+    mh_huge_note_mapped_locked(mheap_default(), chunk, MH_CHUNK_SIZE);
+    ck_assert(asks((void *)chunk) == has_huge);
+}
+END_TEST
+
 START_TEST(for_an_object_as_large_as_the_heap_nobody_asks) {
     fill();
-    unsigned char *p = mheap_malloc(2 * (size_t)N * MIB);
+    size_t size = 2 * (MH_ARENA_SIZE + N * MIB);
+    unsigned char *p = mheap_malloc(size);
     ck_assert_ptr_nonnull(p);
-    ck_assert(!asks(p + N * MIB));
+    ck_assert(!asks(p + size / 2));
 }
 END_TEST
 
@@ -358,7 +443,9 @@ START_TEST(an_arena_of_which_little_is_taken_ceases_to_ask) {
 END_TEST
 
 START_TEST(an_arena_that_went_home_as_a_whole_ceases_to_ask) {
+    void *low = mheap_malloc(4 * MIB);
     fill();
+    mheap_free(low); // for the calls that come with rounds
     for (size_t i = 0; i < N; i++) {
         mheap_free(objects[i]);
     }
@@ -409,13 +496,15 @@ int main(void) {
     TCase *ask = tcase_create("ask");
     tcase_add_checked_fixture(ask, begin, NULL);
     tcase_add_test(ask, a_small_heap_does_not_ask);
-    tcase_add_test(ask,
-                   a_dense_heap_asks_for_all_but_the_first_chunk_of_an_arena);
-    tcase_add_test(ask, the_next_arena_is_judged_by_its_own_first_chunk);
-    tcase_add_test(ask, what_begins_an_arena_is_judged_by_the_one_before);
+    tcase_add_test(ask, a_heap_of_32_mebibytes_begins_to_ask);
+    tcase_add_test(ask, a_dense_heap_asks_for_all_but_the_sample);
+    tcase_add_test(ask, what_begins_four_arenas_is_their_sample);
+    tcase_add_test(ask, what_begins_four_arenas_is_judged_by_the_sample_before);
     tcase_add_loop_test(ask, a_heap_that_is_not_dense_does_not_ask, 0, 2);
     tcase_add_test(ask, an_arena_asks_for_one_stretch_of_chunks);
     tcase_add_test(ask, an_arena_asks_for_one_heap);
+    tcase_add_test(ask, a_heap_is_judged_by_a_sample_of_its_own);
+    tcase_add_test(ask, who_has_not_the_beginning_of_an_arena_does_not_ask);
     tcase_add_test(ask, for_an_object_as_large_as_the_heap_nobody_asks);
     tcase_add_test(ask, for_an_object_that_grows_nobody_asks);
     tcase_add_test(ask, without_a_scavenger_nobody_asks);
