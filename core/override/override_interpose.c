@@ -27,6 +27,7 @@ __attribute__((constructor)) static void prefer_for_programs(void) {
     mh_option_prefer(MH_OPTION_SCAVENGER, MH_SCAV_THREAD);
     mh_option_prefer(MH_OPTION_GUARD_BYTES, MH_GUARD_BYTES_OF_PROGRAMS);
     mh_option_prefer(MH_OPTION_GUARD_REPORT, 1);
+    mh_option_prefer(MH_OPTION_HUGE_PAGES, 1);
 }
 
 static void *take(size_t size) {

@@ -41,21 +41,22 @@ int main(int argc, char **argv) {
     if (keep != 1) {
         malloc_trim(0);
     }
-    unsigned long low = (unsigned long)objects[0], high = low + 2 * N * SIZE;
+    unsigned long low = (unsigned long)objects[0], high = low + N * SIZE;
     unsigned long begin = 0, end = 0, rss = 0;
-    int asks = 0, here = 0;
+    int asks = 0, here = 0, mappings = 0;
     FILE *maps = fopen("/proc/self/smaps", "r");
     while (fgets(line, sizeof line, maps) != NULL) {
         unsigned long kib;
         if (sscanf(line, "%lx-%lx ", &begin, &end) == 2) {
             here = begin < high && low < end;
+            mappings += here;
         } else if (here && sscanf(line, "Rss: %lu", &kib) == 1) {
             rss += kib;
         } else if (here && strncmp(line, "VmFlags:", 8) == 0) {
             asks += strstr(line, " hg") != NULL;
         }
     }
-    printf("%d %lu\n", asks, rss);
+    printf("%d %lu %d\n", asks, rss, mappings);
     return objects[0] == NULL;
 }
 """
@@ -69,7 +70,7 @@ LATER = r"""
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-enum { N = 160, SIZE = 1 << 20, SPARSE = 70, HEAPS = 8 };
+enum { N = 160, SIZE = 1 << 20, SPARSE = 70, HEAPS = 5, OF_HEAP = 44 };
 static void wait_and_say(void) {
     for (int i = 0; i < 20; i++) {
         usleep(100000);
@@ -102,7 +103,7 @@ int main(void) {
     wait_and_say();
     for (int i = 0; i < HEAPS; i++) {
         heaps[i] = mheap_create("one of several");
-        for (int k = 0; k < 24; k++) {
+        for (int k = 0; k < OF_HEAP; k++) {
             memset(mheap_alloc_in(heaps[i], SIZE), 1, SIZE);
         }
         memset(mheap_alloc_in(heaps[i], 100 << 10), 1, 100 << 10);
@@ -129,7 +130,8 @@ class HugePages(unittest.TestCase):
         cls.folder.cleanup()
 
     def run_it(self, *words, **options):
-        """How many mappings of the heap ask, and its KiB in memory."""
+        """How many mappings of the heap ask, its KiB in memory, and how many
+        mappings there are."""
         env = dict(os.environ, LD_PRELOAD=LIBRARY, MHEAP_HUGE_PAGES="1")
         for name, value in options.items():
             env["MHEAP_" + name] = value or ""
@@ -141,18 +143,21 @@ class HugePages(unittest.TestCase):
         return tuple(map(int, done.stdout.split()))
 
     def test_a_dense_heap_asks(self):
-        asks, resident = self.run_it("dense")
+        asks, resident, mappings = self.run_it("dense")
         self.assertGreater(asks, 0)
         self.assertLess(resident, 101 * MIB)
+        self.assertLessEqual(mappings, 2 * 2)  # two an arena
 
     def test_a_sparse_one_does_not_and_stays_small(self):
-        asks, resident = self.run_it("sparse")
+        asks, resident, _ = self.run_it("sparse")
         self.assertEqual(asks, 0)
         self.assertLess(resident, 3 * MIB)
 
-    def test_nobody_asks_unless_told_to(self):
+    def test_a_program_need_not_tell_it_to(self):
+        self.assertGreater(self.run_it("dense", HUGE_PAGES=None)[0], 0)
+
+    def test_nobody_asks_when_told_not_to(self):
         self.assertEqual(self.run_it("dense", HUGE_PAGES="0")[0], 0)
-        self.assertEqual(self.run_it("dense", HUGE_PAGES=None)[0], 0)
 
     def test_without_a_scavenger_nobody_asks(self):
         self.assertEqual(self.run_it("dense", SCAVENGER="off")[0], 0)
@@ -162,9 +167,11 @@ class HugePages(unittest.TestCase):
         self.assertEqual(self.run_it("dense", HARD_LIMIT="1G")[0], 0)
 
     def test_what_is_given_back_is_gone_and_nobody_asks_any_more(self):
-        asks, resident = self.run_it("dense", 8)
+        asks, resident, mappings = self.run_it("dense", 8)
         self.assertEqual(asks, 0)
         self.assertLess(resident, (96 // 8 + 2) * MIB)
+        # What asked and what never did is one again, in each arena.
+        self.assertLessEqual(mappings, 2)
 
     def test_sparse_objects_where_dense_ones_were_cost_what_they_hold(self):
         later = os.path.join(self.folder.name, "later")
