@@ -60,7 +60,8 @@ static void add_run(struct mh_ledger *ledger, const struct mh_view_run *run,
     if (measured) {
         ledger->resident += run->resident;
         ledger->untouched += ready ? run->bytes - run->resident : 0;
-        ledger->lingering += ready ? 0 : run->resident;
+        ledger->lingering +=
+            ready || run->kind == MH_KIND_ROOM ? 0 : run->resident;
     }
 }
 

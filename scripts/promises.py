@@ -445,7 +445,10 @@ def soak_output(m, minutes, cycle):
 def truth(m):
     text = soak_output(m, m.scale(5, 0.5), 10)
     reads, off = re.search(r"(\d+) reads, sum off by ([\d.]+) %", text).groups()
-    return judged(float(off) <= 1, f"{reads} reads, {off} % off at most")
+    lingering = re.search(r"huge pages +([\d.]+) %", text).group(1)
+    return judged(float(off) <= 1,
+                  f"{reads} reads, {off} % off at most, {lingering} % released "
+                  "and still in memory")
 
 
 MOST_GROWTH = 0.1

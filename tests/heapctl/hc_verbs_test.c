@@ -326,6 +326,28 @@ START_TEST(ties_keep_the_order_of_addresses) {
 }
 END_TEST
 
+// The first sum ends at a line with '=', from where the second goes on.
+START_TEST(the_printed_lines_add_up) {
+    uint64_t sum = 0;
+    int sums = 0;
+    struct fixture_result result = fixture_run(view, "stats --bytes", NULL);
+    char *save = NULL;
+    (void)strtok_r(result.out, "\n", &save); // the heading
+    for (char *line = strtok_r(NULL, "\n", &save); line != NULL && sums < 2;
+         line = strtok_r(NULL, "\n", &save)) {
+        uint64_t value = strtoull(line + strcspn(line, "0123456789"), NULL, 10);
+        if (line[0] == '=') {
+            ck_assert_uint_eq(value, sum);
+            sums++;
+        } else {
+            sum += line[0] == '-' ? 0 - value : value;
+        }
+    }
+    ck_assert_int_eq(sums, 2);
+    fixture_result_free(&result);
+}
+END_TEST
+
 START_TEST(an_empty_heap_prints_headers_and_zero_sums) {
     view->nspans = 0;
     view->nruns = 0;
@@ -407,6 +429,7 @@ static Suite *verbs_suite(void) {
     tcase_add_test(status, a_hint_names_the_class_that_wastes_most);
     tcase_add_test(status, what_reads_addresses_from_its_input);
     tcase_add_test(status, ties_keep_the_order_of_addresses);
+    tcase_add_test(status, the_printed_lines_add_up);
     tcase_add_test(status, an_empty_heap_prints_headers_and_zero_sums);
     suite_add_tcase(suite, status);
     return suite;

@@ -196,6 +196,7 @@ static void print_reserved(struct hc_context *ctx, const struct mh_ledger *l) {
     const struct line lines[] = {
         {'+', "never touched", l->untouched, NULL},
         {'+', "released to the system", l->released, NULL},
+        {'-', "released, still in memory", l->lingering, NULL},
         {'+', "reserved, not mapped", l->room, NULL},
         {'+', "reserved for metadata", l->metadata_rest, NULL},
         {'=', "reserved, counted",
