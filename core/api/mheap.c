@@ -345,7 +345,11 @@ int mheap_option_set(enum mheap_option option, uint64_t value) {
         return EINVAL;
     }
     bool soft = option == MHEAP_OPTION_SOFT_LIMIT;
-    if (value != 0 && (soft || option == MHEAP_OPTION_HARD_LIMIT)) {
+    bool limit = soft || option == MHEAP_OPTION_HARD_LIMIT;
+    if ((limit && value != 0) ||
+        (option == MHEAP_OPTION_HUGE_PAGES && value == 0) ||
+        (option == MHEAP_OPTION_SCAVENGER && value == MHEAP_SCAVENGER_OFF)) {
+        MH_FENCE_SEQ_CST(); // who asks from here on sees it
         mh_lock(&mh_scavenger.lock);
         mh_huge_end(NULL);
         mh_unlock(&mh_scavenger.lock);

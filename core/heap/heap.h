@@ -69,6 +69,8 @@ struct mheap {
     struct mh_demand demand;      // of the scavenger: what is soon wanted again
     size_t stuck_pages; // of the scavenger: idle ones that it cannot give back
     uint32_t huge_arenas; // (a) that ask for huge pages or are to be settled
+    uint32_t huge_next;   // of the scavenger: the arena it looks at next
+    uint32_t huge_news;   // (a) 1: pages came since it looked at the first one
 
     struct mh_lock side_lock; // rank MH_RANK_SIDE
     struct mh_cache *side;    // (side_lock) for threads without a cache

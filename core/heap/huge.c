@@ -25,26 +25,23 @@ static bool is_wanted(void) {
            MH_LOAD_RELAXED(&mh_limits.hard) == 0;
 }
 
-// Arenas that one chunk is the sample of: each sample is a mapping of its own.
-#define SAMPLED ((uintptr_t)256 << 20)
-
-// The sample of a chunk: the first chunk of those around it that begins an
-// arena and is the heap's. 0: none is.
+// The sample of a chunk: the first chunk of its arena, where that is the
+// heap's. 0: it is not.
 static uintptr_t sample_of(const struct mheap *heap, uintptr_t chunk) {
-    size_t npages = MH_CHUNK_SIZE >> MH_PAGE_SHIFT;
-    uintptr_t arena = mh_align_down(chunk, SAMPLED);
-    for (; arena <= chunk; arena += MH_ARENA_SIZE) {
-        if (mh_palloc_has(&heap->pages, arena, npages)) {
-            return arena;
-        }
-    }
-    return 0;
+    uintptr_t arena = mh_align_down(chunk, MH_ARENA_SIZE);
+    bool ours = mh_palloc_has(&heap->pages, arena, MH_CHUNK_PAGES);
+    return ours ? arena : 0;
 }
 
-// Whether three quarters of a chunk are in memory.
-static bool is_dense(uintptr_t chunk) {
-    return chunk != 0 && mh_sys_resident((void *)chunk, MH_CHUNK_SIZE) >=
-                             MH_CHUNK_SIZE / 4 * 3;
+// Whether three quarters of a sample are in memory, and not because they came
+// along with others.
+static bool is_dense(const struct mheap *heap, uintptr_t sample) {
+    size_t released =
+        sample == 0 ? MH_CHUNK_PAGES
+                    : mh_palloc_released(&heap->pages, sample, MH_CHUNK_PAGES);
+    return released <= MH_CHUNK_PAGES / 4 &&
+           mh_sys_resident((void *)sample, MH_CHUNK_SIZE) >=
+               MH_CHUNK_SIZE / 4 * 3;
 }
 
 static uint32_t first_of(uint32_t word) {
@@ -75,56 +72,55 @@ static bool lies_apart(struct mh_range asks, uintptr_t base, size_t size) {
     return base + size <= first || base >= first + asks.size;
 }
 
-// From the first chunk of the arena on: neighbours of which the system knows
-// the same are one mapping.
 static void cease(struct mh_arena *arena) {
-    uint32_t word = 0;
-    uint32_t was = MH_LOAD_RELAXED(&arena->huge);
-    do {
-        if (!mh_huge_asks(was)) {
-            return;
-        }
-        word = (was & ~MH_HUGE_NUMBER) | MH_HUGE_OVER;
-    } while (!MH_CAS_RELAXED(&arena->huge, &was, word));
-    struct mh_range range = range_of(arena, word);
-    mh_sys_nohugepage(range.base, range.size);
-}
-
-// Whether chunks of an arena may ask: the first that do, of an arena that is
-// the heap's up to there, or those that follow on the heap's own. A second
-// stretch would cost more mappings than an arena may have.
-static bool may_ask(const struct mheap *heap, const struct mh_arena *arena,
-                    uint32_t word, uint32_t first) {
-    if (word == 0) {
-        size_t npages = (size_t)first << MH_CHUNK_PAGES_SHIFT;
-        return npages == 0 || mh_palloc_has(&heap->pages, arena->base, npages);
+    uint32_t was =
+        __atomic_fetch_or(&arena->huge, MH_HUGE_OVER, __ATOMIC_RELAXED);
+    if (mh_huge_asks(was)) {
+        struct mh_range range = range_of(arena, was);
+        mh_sys_nohugepage(range.base, range.size);
     }
-    return mh_huge_asks(word) && end_of(word) == first &&
-           heap_of(word) == heap->id;
 }
 
+// Asks for chunks [first, end) of an arena that has asked for none, or for
+// those before them. A second stretch would cost more mappings than an arena
+// may have. The sample may ask as well where it lies beside them: it is dense,
+// which will be seen all the same, and one mapping with them then.
 static void ask(struct mheap *heap, struct mh_arena *arena, uint32_t first,
-                uint32_t end) {
+                uint32_t end, bool with_sample) {
     uint32_t was = MH_LOAD_RELAXED(&arena->huge);
-    uint32_t begin = was == 0 ? first : first_of(was);
-    if (first >= end || !may_ask(heap, arena, was, first)) {
+    bool follows = was == 0 || (mh_huge_asks(was) && end_of(was) == first);
+    if (first >= end || !follows) {
         return;
+    }
+    uint32_t begin = was == 0 ? first : first_of(was);
+    uint32_t from = first;
+    if (with_sample && begin == 1) {
+        begin = from = 0;
     }
     uint32_t word =
         heap->id << MH_HUGE_HEAP_SHIFT | end << MH_HUGE_END_SHIFT | begin;
-    uintptr_t from = (uintptr_t)arena->base + (first << MH_CHUNK_SHIFT);
-    size_t size = (size_t)(end - first) << MH_CHUNK_SHIFT;
-    mh_sys_hugepage((void *)from, size);
+    uintptr_t base = (uintptr_t)arena->base + (from << MH_CHUNK_SHIFT);
+    size_t size = (size_t)(end - from) << MH_CHUNK_SHIFT;
+    mh_sys_hugepage((void *)base, size);
     if (!MH_CAS_RELAXED(&arena->huge, &was, word)) {
-        mh_sys_nohugepage((void *)from, size); // it is over since
+        mh_sys_nohugepage((void *)base, size); // it is over since
         return;
     }
     if (was == 0) {
         MH_ADD_RELAXED(&heap->huge_arenas, 1);
     }
+    MH_FENCE_SEQ_CST(); // pairs with the one in mheap_option_set
     if (!is_wanted()) {
         cease(arena); // a limit was set, by who did not see this
     }
+}
+
+// The first chunk of an arena is not asked for. Asked for and not, it is of one
+// piece with the chunk before for the system, and may be one mapping with it
+// later: what was never asked for could not.
+static void begin_sample(uintptr_t chunk) {
+    mh_sys_hugepage((void *)chunk, MH_CHUNK_SIZE);
+    mh_sys_nohugepage((void *)chunk, MH_CHUNK_SIZE);
 }
 
 // The next border of arenas behind base, or end.
@@ -135,14 +131,17 @@ static uintptr_t border_of(uintptr_t base, uintptr_t end) {
 
 void mh_huge_note_mapped_locked(struct mheap *heap, uintptr_t base,
                                 size_t size) {
-    uint64_t had = (heap->pages.total_pages << MH_PAGE_SHIFT) - size;
-    // Who wants as much as there is may never touch it.
-    bool fits = size <= had && (base | size) % MH_CHUNK_SIZE == 0;
+    uint64_t had = heap->pages.total_pages - heap->pages.released_pages;
+    had <<= MH_PAGE_SHIFT;
+    // Who wants as much as there is, or more than an arena, may never touch it:
+    // one sample says nothing of so much.
+    bool fits = size < had && size <= MH_ARENA_SIZE &&
+                (base | size) % MH_CHUNK_SIZE == 0;
     if (!fits || had < ASKS_FROM || !is_wanted()) {
         return;
     }
-    uintptr_t sample = sample_of(heap, base);
-    if (!is_dense(sample == base ? sample_of(heap, base - 1) : sample)) {
+    uintptr_t before = base % MH_ARENA_SIZE == 0 ? base - MH_CHUNK_SIZE : base;
+    if (!is_dense(heap, sample_of(heap, before))) {
         return;
     }
     uintptr_t end = base + size;
@@ -150,10 +149,19 @@ void mh_huge_note_mapped_locked(struct mheap *heap, uintptr_t base,
         struct mh_arena *arena = mh_arena_of_known(at);
         uintptr_t start = (uintptr_t)arena->base;
         next = border_of(at, end);
-        uint32_t first = (uint32_t)((at - start) >> MH_CHUNK_SHIFT);
-        first += sample_of(heap, at) == at;
-        ask(heap, arena, first, (uint32_t)((next - start) >> MH_CHUNK_SHIFT));
+        bool begins = at == start;
+        if (begins) {
+            begin_sample(at);
+            at += MH_CHUNK_SIZE;
+        }
+        ask(heap, arena, (uint32_t)((at - start) >> MH_CHUNK_SHIFT),
+            (uint32_t)((next - start) >> MH_CHUNK_SHIFT), !begins);
     }
+}
+
+void mh_huge_note_used_slow(uint32_t word) {
+    MH_STORE_RELAXED(&mh_heap_by_id(heap_of(word))->huge_news, 1);
+    mh_heap_note_came();
 }
 
 void mh_huge_note_unused_slow(struct mh_arena *arena, uintptr_t base,
@@ -337,6 +345,10 @@ static bool see_to(struct mheap *heap, struct mh_arena *arena, bool end) {
         mh_huge_asks(word) && (end || is_sparse(heap, range_of(arena, word)));
     if (ceases) {
         cease(arena);
+    } else if (word >= MH_HUGE_OVER) {
+        // Who ceased may not have come to tell the system.
+        struct mh_range range = range_of(arena, word);
+        mh_sys_nohugepage(range.base, range.size);
     }
     if (ceases || word >= MH_HUGE_OVER) {
         settle_arena(heap, arena);
@@ -350,42 +362,74 @@ static bool waits(const struct mheap *heap, const struct mh_arena *arena) {
            (word & MH_HUGE_SETTLED) == 0;
 }
 
-static bool see_to_all(struct mheap *heap, struct mh_pacer *pacer, bool end) {
+static bool see_to_all(struct mheap *heap, bool end) {
     uint64_t n = MH_LOAD_ACQUIRE(&mh_arenas.count);
     struct mh_arena **table = MH_LOAD_ACQUIRE(&mh_arenas.table);
     bool any = false;
-    if (MH_LOAD_RELAXED(&heap->huge_arenas) == 0) {
-        return false;
-    }
     for (uint64_t i = 0; i < n; i++) {
-        if (!waits(heap, table[i])) {
-            continue;
-        }
-        if (pacer == NULL) {
+        if (waits(heap, table[i])) {
             any = see_to(heap, table[i], end) || any;
-            continue;
         }
-        if (!mh_pacer_allows(pacer)) {
-            break;
-        }
-        uint64_t start = mh_thread_now_ns();
-        any = see_to(heap, table[i], end) || any;
-        mh_pacer_spend(pacer, mh_thread_now_ns() - start);
     }
     return any;
 }
 
-bool mh_huge_settle(struct mheap *heap, struct mh_pacer *pacer) {
-    return see_to_all(heap, pacer, false);
+// As many as there is time for; the next call goes on behind them, soon if this
+// one got anywhere. After the last comes the first again, soon if there is
+// news.
+static bool see_to_some(struct mheap *heap, struct mh_pacer *pacer,
+                        bool *more) {
+    uint64_t n = MH_LOAD_ACQUIRE(&mh_arenas.count);
+    struct mh_arena **table = MH_LOAD_ACQUIRE(&mh_arenas.table);
+    uint64_t first = heap->huge_next, at = first;
+    bool any = false;
+    if (first == 0) {
+        MH_STORE_RELAXED(&heap->huge_news, 0);
+    }
+    for (; at < n && mh_pacer_allows(pacer); at++) {
+        if (waits(heap, table[at])) {
+            uint64_t start = mh_thread_now_ns();
+            any = see_to(heap, table[at], false) || any;
+            // At least something, where the clock is coarse.
+            mh_pacer_spend(pacer, mh_thread_now_ns() - start + 1);
+        }
+    }
+    heap->huge_next = at < n ? (uint32_t)at : 0;
+    *more = at < n ? at != first : MH_LOAD_RELAXED(&heap->huge_news) != 0;
+    return any;
+}
+
+static bool has_any(const struct mheap *heap) {
+    return MH_LOAD_RELAXED(&heap->huge_arenas) != 0;
+}
+
+bool mh_huge_settle(struct mheap *heap) {
+    return has_any(heap) && see_to_all(heap, false);
+}
+
+bool mh_huge_settle_some(struct mheap *heap, struct mh_pacer *pacer,
+                         bool *more) {
+    *more = false;
+    if (!has_any(heap)) {
+        heap->huge_next = 0;
+        return false;
+    }
+    return see_to_some(heap, pacer, more);
+}
+
+static void end_all(struct mheap *heap) {
+    if (has_any(heap)) {
+        (void)see_to_all(heap, true);
+    }
 }
 
 void mh_huge_end(struct mheap *heap) {
     if (heap != NULL) {
-        (void)see_to_all(heap, NULL, true);
+        end_all(heap);
         return;
     }
     uint32_t count = MH_LOAD_ACQUIRE(&mh_heaps.count);
     for (uint32_t i = 0; i < count; i++) {
-        (void)see_to_all(mh_heap_by_id(i), NULL, true);
+        end_all(mh_heap_by_id(i));
     }
 }

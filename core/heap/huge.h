@@ -1,11 +1,12 @@
 // huge.h - huge pages where a heap is dense, and nowhere else.
 //
 // Where the system gives huge pages to who asks, a heap asks for chunks that it
-// has just mapped, when what it mapped before is in memory by now. So that this
-// goes on being seen, the first chunk of every four arenas never asks: it is
-// the sample of those behind it. An arena that has become sparse, or that gives
-// back part of a huge page, asks no more, for ever: what went home would come
-// back with the first byte that is touched beside it, or by itself.
+// has just mapped, when what it mapped before is in memory by now. The first
+// chunk of an arena is the sample of those behind it, and does not ask until it
+// is dense: where one touch brings 2 MiB everything looks so. An arena that has
+// become sparse, or that gives back part of a huge page, asks no more, for
+// ever: what went home would come back with the first byte that is touched
+// beside it, or by itself.
 //
 // Pages that come with a huge one and that nobody has taken are in memory and
 // not on the books. An arena where they are more than an eighth of what is in
@@ -65,10 +66,12 @@ static inline void mh_huge_note_unused(uintptr_t base, size_t size) {
 
 // mh_huge_note_used is told that pages which were given back, or never used,
 // are used from now on: others may come along, and a round look at it.
+void mh_huge_note_used_slow(uint32_t word);
+
 static inline void mh_huge_note_used(uintptr_t base) {
     uint32_t word = MH_LOAD_RELAXED(&mh_arena_of_known(base)->huge);
     if (mh_huge_asks(word)) {
-        mh_heap_note_came();
+        mh_huge_note_used_slow(word);
     }
 }
 
@@ -94,10 +97,12 @@ MH_NODISCARD enum mh_status mh_huge_move(uintptr_t from, uintptr_t to,
 
 // mh_huge_settle lets the sparse arenas of a heap ask no more, and gives back
 // the pages that came with huge ones in those that have ceased to: once for
-// each. As long as the pacer allows; NULL: until it is done. True when one has
-// ceased, so that more of it may go. The caller holds the scavenger's lock, and
-// no other.
-bool mh_huge_settle(struct mheap *heap, struct mh_pacer *pacer);
+// each. True when one has ceased, so that more of it may go. The caller holds
+// the scavenger's lock, and no other. mh_huge_settle_some does so as long as
+// the pacer allows; the next call goes on there. *more: it should come soon.
+bool mh_huge_settle(struct mheap *heap);
+bool mh_huge_settle_some(struct mheap *heap, struct mh_pacer *pacer,
+                         bool *more);
 
 // mh_huge_end ends it for all arenas of a heap, and settles them; or for those
 // of all heaps when heap is NULL. Locks as above.

@@ -139,6 +139,7 @@ static size_t sweep_heap(struct mheap *heap, struct mh_pacer *pacer,
     uint64_t surplus = begin_sweep(heap);
     size_t left = surplus < most ? (size_t)surplus : most;
     size_t done = 0;
+    bool may = mh_pacer_allows(pacer);
     while (left != 0 && mh_pacer_allows(pacer)) {
         size_t n = give_run(&sweep, left);
         if (n == 0 || sweep.refused) {
@@ -148,13 +149,15 @@ static size_t sweep_heap(struct mheap *heap, struct mh_pacer *pacer,
         left -= n < left ? n : left;
     }
     let_pairs_go(&sweep);
-    bool ceased = mh_huge_settle(heap, pacer);
+    bool ceased = mh_huge_settle_some(heap, pacer, more);
     end_sweep(heap, done);
     // What the system does not take, or not in such pieces, is not asked about
     // again until there is more.
     bool stuck = sweep.refused || (done == 0 && left != 0 && !ceased);
-    heap->stuck_pages = stuck ? mh_heap_idle_pages(heap) : 0;
-    *more = wants_round(heap);
+    if (may) {
+        heap->stuck_pages = stuck ? mh_heap_idle_pages(heap) : 0;
+    }
+    *more = wants_round(heap) || *more;
     return done;
 }
 

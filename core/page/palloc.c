@@ -372,7 +372,15 @@ void mh_palloc_mark_released(struct mh_palloc *p, uintptr_t base,
 
 bool mh_palloc_has(const struct mh_palloc *p, uintptr_t base, size_t npages) {
     size_t position = 0;
-    return locate(p, base, npages, &position);
+    bool ours = locate(p, base, npages, &position);
+    while (ours && npages > 0) {
+        struct part part = part_of(p, position, npages);
+        ours = mh_palloc_bits_count(part.chunk->ours, part.first,
+                                    part.npages) == part.npages;
+        position += part.npages;
+        npages -= part.npages;
+    }
+    return ours;
 }
 
 bool mh_palloc_is_released(const struct mh_palloc *p, uintptr_t base,

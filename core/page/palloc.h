@@ -127,7 +127,7 @@ size_t mh_palloc_released(const struct mh_palloc *p, uintptr_t base,
 void mh_palloc_mark_released(struct mh_palloc *p, uintptr_t base,
                              size_t npages);
 
-// mh_palloc_has asks whether all of a range is ours, whatever became of it. The
+// mh_palloc_has asks whether all of a range is ours, in whatever state. The
 // range may be any.
 bool mh_palloc_has(const struct mh_palloc *p, uintptr_t base, size_t npages);
 

@@ -18,22 +18,25 @@ LIBRARY = str(BUILD / "lib" / "libmheap_malloc.so")
 ENABLED = pathlib.Path("/sys/kernel/mm/transparent_hugepage/enabled")
 MIB = 1024  # in KiB
 
-# usage: program dense|sparse [keep one in so many, then malloc_trim]
+# usage: program dense|sparse|mixed [keep one in so many, then malloc_trim]; mixed
+# is dense for 40 MiB, then sparse for 260.
 PROGRAM = r"""
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-enum { N = 96, SIZE = 1 << 20 };
+enum { N = 300, SIZE = 1 << 20 };
 int main(int argc, char **argv) {
     static char *objects[N];
+    int n = argv[1][0] == 'm' ? N : 96;
+    int dense = argv[1][0] == 'm' ? 40 : argv[1][0] == 'd' ? n : 0;
     char line[512];
     int keep = argc > 2 ? atoi(argv[2]) : 1;
-    for (int i = 0; i < N; i++) {
+    for (int i = 0; i < n; i++) {
         objects[i] = malloc(SIZE);
-        memset(objects[i], 1, argv[1][0] == 'd' ? SIZE : 1);
+        memset(objects[i], 1, i < dense ? SIZE : 1);
     }
-    for (int i = 0; i < N; i++) {
+    for (int i = 0; i < n; i++) {
         if (i % keep != 0) {
             free(objects[i]);
         }
@@ -41,7 +44,7 @@ int main(int argc, char **argv) {
     if (keep != 1) {
         malloc_trim(0);
     }
-    unsigned long low = (unsigned long)objects[0], high = low + N * SIZE;
+    unsigned long low = (unsigned long)objects[0], high = low + n * SIZE;
     unsigned long begin = 0, end = 0, rss = 0;
     int asks = 0, here = 0, mappings = 0;
     FILE *maps = fopen("/proc/self/smaps", "r");
@@ -146,12 +149,17 @@ class HugePages(unittest.TestCase):
         asks, resident, mappings = self.run_it("dense")
         self.assertGreater(asks, 0)
         self.assertLess(resident, 101 * MIB)
-        self.assertLessEqual(mappings, 2 * 2)  # two an arena
+        self.assertLessEqual(mappings, 3)
 
     def test_a_sparse_one_does_not_and_stays_small(self):
         asks, resident, _ = self.run_it("sparse")
         self.assertEqual(asks, 0)
         self.assertLess(resident, 3 * MIB)
+
+    def test_what_is_sparse_behind_a_dense_beginning_costs_an_arena(self):
+        asks, resident, _ = self.run_it("mixed")
+        self.assertGreater(asks, 0)
+        self.assertLess(resident, (40 + 64 + 2) * MIB)
 
     def test_a_program_need_not_tell_it_to(self):
         self.assertGreater(self.run_it("dense", HUGE_PAGES=None)[0], 0)
@@ -170,7 +178,7 @@ class HugePages(unittest.TestCase):
         asks, resident, mappings = self.run_it("dense", 8)
         self.assertEqual(asks, 0)
         self.assertLess(resident, (96 // 8 + 2) * MIB)
-        # What asked and what never did is one again, in each arena.
+        # What has asked is one, and what came before in the first arena.
         self.assertLessEqual(mappings, 2)
 
     def test_sparse_objects_where_dense_ones_were_cost_what_they_hold(self):

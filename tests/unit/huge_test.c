@@ -123,13 +123,12 @@ START_TEST(a_heap_of_32_mebibytes_begins_to_ask) {
 }
 END_TEST
 
-START_TEST(a_dense_heap_asks_for_all_but_the_sample) {
-    unsigned char *first = mheap_malloc(MIB);
+START_TEST(a_dense_heap_asks_for_all_of_an_arena) {
     fill();
     for (size_t i = 0; i < N; i++) {
         ck_assert(asks(objects[i]) == has_huge);
     }
-    ck_assert(!asks(first));
+    ck_assert_uint_eq(first_of(chunks_of(objects[0])), 0);
     check_books();
 }
 END_TEST
@@ -145,42 +144,58 @@ static unsigned char *reach_next_arena(void) {
     return p;
 }
 
-// Of four arenas: 256 MiB, as they lie.
-START_TEST(what_begins_four_arenas_is_their_sample) {
-    fill();
-    unsigned char *p = reach_next_arena();
-    while ((uintptr_t)p % (256 * MIB) < 2 * MH_CHUNK_SIZE ||
-           (uintptr_t)p % (256 * MIB) > 3 * MH_CHUNK_SIZE) {
-        memset(p, 1, MIB);
+// The next arena's first chunk, of which nothing is in memory any more: MiB
+// objects fill what is there before, and larger ones would reach beyond.
+static uintptr_t begin_next_arena_with_a_hole(void) {
+    uintptr_t arena = mh_align_down((uintptr_t)objects[0], MH_ARENA_SIZE);
+    unsigned char *p = objects[N - 1];
+    while ((uintptr_t)p + MIB < arena + MH_ARENA_SIZE) {
         p = mheap_malloc(MIB);
         ck_assert_ptr_nonnull(p);
     }
-    ck_assert(!asks((void *)mh_align_down((uintptr_t)p, 256 * MIB)));
-    ck_assert(asks(p) == has_huge);
-    ck_assert_uint_eq(first_of(chunks_of(p)), has_huge ? 1 : 0);
-    p = reach_next_arena();
-    ck_assert(asks(p) == has_huge);
+    void *hole = mheap_malloc(3 * MIB);
+    ck_assert_uint_eq((uintptr_t)hole, arena + MH_ARENA_SIZE);
+    mheap_free(hole);
+    mheap_release();
+    return arena + MH_ARENA_SIZE;
+}
+
+START_TEST(an_arena_is_judged_by_its_own_first_chunk) {
+    fill();
+    uintptr_t arena = begin_next_arena_with_a_hole();
+    ck_assert(asks(objects[FIRST_ASKS]) == has_huge);
+    ck_assert_ptr_eq(mheap_malloc(5 * MIB), (void *)arena);
+    ck_assert_uint_eq(chunks_of((void *)arena), 0);
 }
 END_TEST
 
-// The first object of the next four arenas, which takes more than a chunk.
-static uintptr_t begin_next_four_arenas(void) {
+// Once it is dense what comes asks, and what came before does not.
+START_TEST(an_arena_may_become_dense) {
+    fill();
+    uintptr_t arena = begin_next_arena_with_a_hole();
+    unsigned char *p = mheap_malloc(9 * MIB); // from there on
+    ck_assert_uint_eq((uintptr_t)p, arena);
+    ck_assert_uint_eq(chunks_of(p), 0);
+    p = mheap_malloc(9 * MIB);
+    ck_assert(!asks((void *)(arena + MH_CHUNK_SIZE)));
+    ck_assert(asks(p + 8 * MIB) == has_huge);
+}
+END_TEST
+
+START_TEST(what_begins_an_arena_is_judged_by_the_one_before) {
+    fill();
     const struct mh_room *room = &mh_heap_default()->room;
-    while (room->next != room->end || room->end % (256 * MIB) != 0) {
+    while (room->next != room->end) {
         ck_assert_ptr_nonnull(mheap_malloc(MIB));
     }
     uintptr_t base = room->end;
     unsigned char *p = mheap_malloc(16 * MIB);
     ck_assert_ptr_nonnull(p);
     ck_assert_uint_lt(base - (uintptr_t)p, 4 * MIB); // goes on from there
-    return base;
-}
-
-START_TEST(what_begins_four_arenas_is_judged_by_the_sample_before) {
-    fill();
-    uintptr_t base = begin_next_four_arenas();
     ck_assert(!asks((void *)base));
     ck_assert(asks((void *)(base + MH_CHUNK_SIZE)) == has_huge);
+    ck_assert_ptr_nonnull(mheap_malloc(4 * MIB)); // dense, as was seen
+    ck_assert(asks((void *)base) == has_huge);
 }
 END_TEST
 
@@ -216,77 +231,51 @@ END_TEST
 START_TEST(an_arena_asks_for_one_stretch_of_chunks) {
     fill();
     uint32_t before = chunks_of(objects[0]);
-    set_huge_pages(0);
-    uintptr_t first = (uintptr_t)mheap_malloc(MH_CHUNK_SIZE);
-    set_huge_pages(1);
-    uintptr_t second = (uintptr_t)mheap_malloc(MH_CHUNK_SIZE);
-    ck_assert_ptr_eq(mh_arena_of(second), mh_arena_of((uintptr_t)objects[0]));
-    ck_assert_uint_ne(first, 0);
-    ck_assert_uint_eq(chunks_of(objects[0]), before);
-}
-END_TEST
-
-// Where addresses are short, heaps share arenas.
-START_TEST(an_arena_asks_for_one_heap) {
-    fill();
-    struct mheap *other = mheap_create("other");
-    for (int i = 0; i < 16; i++) {
-        ck_assert_ptr_nonnull(mheap_alloc_in(other, MIB));
-    }
-    uint32_t before = chunks_of(objects[0]);
     uintptr_t arena = mh_align_down((uintptr_t)objects[0], MH_ARENA_SIZE);
-    mh_huge_note_mapped_locked(other, arena + end_of(before) * MH_CHUNK_SIZE,
+    uintptr_t end = arena + end_of(before) * MH_CHUNK_SIZE;
+    mh_huge_note_mapped_locked(mheap_default(), end + MH_CHUNK_SIZE,
                                MH_CHUNK_SIZE);
     ck_assert_uint_eq(chunks_of(objects[0]), before);
-    mh_huge_note_mapped_locked(
-        mheap_default(), arena + end_of(before) * MH_CHUNK_SIZE, MH_CHUNK_SIZE);
+    mh_huge_note_mapped_locked(mheap_default(), end, MH_CHUNK_SIZE);
     ck_assert_int_eq(chunks_of(objects[0]) != before, has_huge);
 }
 END_TEST
 
-START_TEST(a_heap_is_judged_by_a_sample_of_its_own) {
-    void *mine = mheap_malloc(30 * MIB);
-    mheap_free(mine);
-    mheap_release();
-    struct mheap *other = mheap_create("other");
-    void *p = NULL;
-    for (int i = 0; i < 40; i++) {
-        p = mheap_alloc_in(other, MIB);
-        ck_assert_ptr_nonnull(p);
-    }
-    ck_assert_uint_eq(mh_align_down((uintptr_t)p, 256 * MIB),
-                      mh_align_down((uintptr_t)mine, 256 * MIB));
-    ck_assert(asks(p) == has_huge);
-}
-END_TEST
-
-// What ceases is told so from the first chunk of the arena on.
+// Where addresses are short, heaps share arenas.
 START_TEST(who_has_not_the_beginning_of_an_arena_does_not_ask) {
-    bool has = has_huge;
-    set_huge_pages(0);
-    has_huge = false;
     fill();
-    set_huge_pages(1);
-    has_huge = has;
     struct mheap *other = mheap_create("other");
     for (int i = 0; i < 40; i++) {
         ck_assert_ptr_nonnull(mheap_alloc_in(other, MIB));
     }
-    uintptr_t chunk =
-        mh_align_down((uintptr_t)objects[0], MH_ARENA_SIZE) + 4 * MH_CHUNK_SIZE;
+    uint32_t before = chunks_of(objects[0]);
+    uintptr_t chunk = mh_align_down((uintptr_t)objects[0], MH_ARENA_SIZE) +
+                      end_of(before) * MH_CHUNK_SIZE;
     mh_huge_note_mapped_locked(other, chunk, MH_CHUNK_SIZE);
-    ck_assert_uint_eq(chunks_of(objects[0]), 0);
+    ck_assert_uint_eq(chunks_of(objects[0]), before);
     mh_huge_note_mapped_locked(mheap_default(), chunk, MH_CHUNK_SIZE);
-    ck_assert(asks((void *)chunk) == has_huge);
+    ck_assert_int_eq(chunks_of(objects[0]) != before, has_huge);
 }
 END_TEST
 
-START_TEST(for_an_object_as_large_as_the_heap_nobody_asks) {
-    fill();
-    size_t size = 2 * (MH_ARENA_SIZE + N * MIB);
-    unsigned char *p = mheap_malloc(size);
+static void check_that_nobody_asks_for(const unsigned char *p, size_t size) {
     ck_assert_ptr_nonnull(p);
-    ck_assert(!asks(p + size / 2));
+    for (size_t at = 0; at < size; at += MIB) {
+        ck_assert(!asks(p + at));
+    }
+}
+
+START_TEST(for_an_object_as_large_as_the_heap_nobody_asks) {
+    for (int i = 0; i < 40; i++) {
+        ck_assert_ptr_nonnull(mheap_malloc(MIB));
+    }
+    check_that_nobody_asks_for(mheap_malloc(44 * MIB), 44 * MIB);
+}
+END_TEST
+
+START_TEST(for_an_object_larger_than_an_arena_nobody_asks) {
+    fill();
+    check_that_nobody_asks_for(mheap_malloc(70 * MIB), 70 * MIB);
 }
 END_TEST
 
@@ -337,13 +326,22 @@ START_TEST(with_a_limit_nobody_asks) {
 }
 END_TEST
 
-START_TEST(a_limit_that_is_set_later_ends_it) {
-    enum mheap_option limit =
-        _i == 0 ? MHEAP_OPTION_SOFT_LIMIT : MHEAP_OPTION_HARD_LIMIT;
+static const struct {
+    enum mheap_option option;
+    uint64_t ends, before;
+} enders[] = {
+    {MHEAP_OPTION_SOFT_LIMIT, UINT64_C(1) << 40, 0},
+    {MHEAP_OPTION_HARD_LIMIT, UINT64_C(1) << 40, 0},
+    {MHEAP_OPTION_SCAVENGER, MHEAP_SCAVENGER_OFF, MHEAP_SCAVENGER_CALLS},
+    {MHEAP_OPTION_HUGE_PAGES, 0, 1},
+};
+
+START_TEST(what_forbids_it_later_ends_it) {
     fill();
-    ck_assert_int_eq(mheap_option_set(limit, UINT64_C(1) << 40), 0);
+    enum mheap_option option = enders[_i].option;
+    ck_assert_int_eq(mheap_option_set(option, enders[_i].ends), 0);
     ck_assert(!asks(objects[FIRST_ASKS]));
-    ck_assert_int_eq(mheap_option_set(limit, 0), 0);
+    ck_assert_int_eq(mheap_option_set(option, enders[_i].before), 0);
     ck_assert(!asks(objects[FIRST_ASKS])); // for ever
 }
 END_TEST
@@ -413,7 +411,7 @@ START_TEST(an_arena_that_ceased_to_ask_is_settled) {
     ck_assert_int_eq(mheap_option_set(MHEAP_OPTION_HARD_LIMIT, 1ull << 40), 0);
     uint64_t after = mh_sys_account(MH_NPURPOSES).calls;
     ck_assert_int_eq(after > before, has_huge);
-    (void)mh_huge_settle(mh_heap_default(), NULL);
+    (void)mh_huge_settle(mh_heap_default());
     ck_assert_uint_eq(mh_sys_account(MH_NPURPOSES).calls, after);
     check_books();
 }
@@ -439,6 +437,61 @@ START_TEST(an_arena_of_which_little_is_taken_ceases_to_ask) {
     rounds(1);
     ck_assert(!asks(last));
     check_books();
+}
+END_TEST
+
+// How many calls it takes, of which each gets to one arena.
+static int calls_to_settle(void) {
+    bool more = true;
+    int calls = 0;
+    for (; more && calls < 20; calls++) {
+        struct mh_pacer pacer = {.now_ns = 0, .left_ns = 1};
+        (void)mh_huge_settle_some(mh_heap_default(), &pacer, &more);
+    }
+    ck_assert(!more);
+    return calls;
+}
+
+// The first is dense, and asks on; the one behind it is not.
+START_TEST(a_round_without_much_time_gets_to_all_arenas_in_turn) {
+    void *sparse[16];
+    fill();
+    unsigned char *last = reach_next_arena();
+    for (int i = 0; i < 16; i++) {
+        sparse[i] = mheap_malloc(MIB);
+    }
+    for (int i = 0; i < 16; i += 2) {
+        mheap_free(sparse[i]);
+    }
+    ck_assert(asks(last) == has_huge);
+    ck_assert_int_eq(calls_to_settle() > 1, has_huge); // one arena each
+    ck_assert(!asks(last));
+    ck_assert(asks(objects[FIRST_ASKS]) == has_huge);
+    check_books();
+}
+END_TEST
+
+START_TEST(what_comes_behind_the_back_of_a_round_is_looked_at) {
+    fill();
+    (void)reach_next_arena();
+    (void)calls_to_settle();
+    int calls = calls_to_settle();
+    bool more = true;
+    struct mh_pacer pacer = {.now_ns = 0, .left_ns = 1};
+    (void)mh_huge_settle_some(mh_heap_default(), &pacer, &more);
+    ck_assert_int_eq(more, has_huge);
+    mh_huge_note_used((uintptr_t)objects[0]);
+    int again = calls_to_settle();
+    ck_assert_int_eq(again, has_huge ? 2 * calls - 1 : calls);
+}
+END_TEST
+
+START_TEST(a_round_without_time_does_not_ask_for_another) {
+    fill();
+    bool more = true;
+    struct mh_pacer pacer = {.now_ns = 0, .left_ns = 0};
+    (void)mh_huge_settle_some(mh_heap_default(), &pacer, &more);
+    ck_assert(!more);
 }
 END_TEST
 
@@ -497,15 +550,15 @@ int main(void) {
     tcase_add_checked_fixture(ask, begin, NULL);
     tcase_add_test(ask, a_small_heap_does_not_ask);
     tcase_add_test(ask, a_heap_of_32_mebibytes_begins_to_ask);
-    tcase_add_test(ask, a_dense_heap_asks_for_all_but_the_sample);
-    tcase_add_test(ask, what_begins_four_arenas_is_their_sample);
-    tcase_add_test(ask, what_begins_four_arenas_is_judged_by_the_sample_before);
+    tcase_add_test(ask, a_dense_heap_asks_for_all_of_an_arena);
+    tcase_add_test(ask, an_arena_is_judged_by_its_own_first_chunk);
+    tcase_add_test(ask, an_arena_may_become_dense);
+    tcase_add_test(ask, what_begins_an_arena_is_judged_by_the_one_before);
     tcase_add_loop_test(ask, a_heap_that_is_not_dense_does_not_ask, 0, 2);
     tcase_add_test(ask, an_arena_asks_for_one_stretch_of_chunks);
-    tcase_add_test(ask, an_arena_asks_for_one_heap);
-    tcase_add_test(ask, a_heap_is_judged_by_a_sample_of_its_own);
     tcase_add_test(ask, who_has_not_the_beginning_of_an_arena_does_not_ask);
     tcase_add_test(ask, for_an_object_as_large_as_the_heap_nobody_asks);
+    tcase_add_test(ask, for_an_object_larger_than_an_arena_nobody_asks);
     tcase_add_test(ask, for_an_object_that_grows_nobody_asks);
     tcase_add_test(ask, without_a_scavenger_nobody_asks);
     tcase_add_test(ask, the_option_says_no);
@@ -513,7 +566,7 @@ int main(void) {
     suite_add_tcase(suite, ask);
     TCase *cease = tcase_create("cease");
     tcase_add_checked_fixture(cease, begin, NULL);
-    tcase_add_loop_test(cease, a_limit_that_is_set_later_ends_it, 0, 2);
+    tcase_add_loop_test(cease, what_forbids_it_later_ends_it, 0, 4);
     tcase_add_test(cease, giving_back_part_of_a_huge_page_ends_it);
     tcase_add_test(cease, a_small_idle_part_of_a_dense_arena_is_kept);
     tcase_add_test(cease,
@@ -521,6 +574,9 @@ int main(void) {
     tcase_add_test(cease, an_arena_that_is_sparse_is_given_back_piece_by_piece);
     tcase_add_test(cease, an_arena_that_ceased_to_ask_is_settled);
     tcase_add_test(cease, an_arena_of_which_little_is_taken_ceases_to_ask);
+    tcase_add_test(cease, a_round_without_much_time_gets_to_all_arenas_in_turn);
+    tcase_add_test(cease, what_comes_behind_the_back_of_a_round_is_looked_at);
+    tcase_add_test(cease, a_round_without_time_does_not_ask_for_another);
     tcase_add_test(cease, an_arena_that_went_home_as_a_whole_ceases_to_ask);
     tcase_add_test(cease, what_is_released_by_hand_is_settled_arena_by_arena);
     tcase_add_loop_test(cease, settling_survives_a_system_that_refuses, 0, 2);

@@ -100,6 +100,22 @@ START_TEST(pieces_of_a_chunk_come_one_by_one_in_any_order) {
 }
 END_TEST
 
+START_TEST(a_heap_has_the_pages_it_was_given_whatever_became_of_them) {
+    grow(HEAP + 128 * PAGE, 384);
+    ck_assert(mh_palloc_has(&p, HEAP + 128 * PAGE, 384));
+    ck_assert(!mh_palloc_has(&p, HEAP, 512)); // of the chunk a part is ours
+    ck_assert(!mh_palloc_has(&p, HEAP + 127 * PAGE, 2));
+    ck_assert(!mh_palloc_has(&p, HEAP + 511 * PAGE, 2));
+    ck_assert_uint_ne(alloc(100), 0);
+    grow(HEAP + CHUNK, 512);
+    ck_assert(mh_palloc_has(&p, HEAP + 128 * PAGE, 896));
+    grow(HEAP, 128);
+    ck_assert(mh_palloc_has(&p, HEAP, 1024));
+    ck_assert(!mh_palloc_has(&p, HEAP, 1025));
+    ck_assert(!mh_palloc_has(&p, HEAP - PAGE, 1));
+}
+END_TEST
+
 START_TEST(the_lowest_and_the_highest_addresses_work) {
     size_t n = 0;
     uintptr_t top = 0 - 100 * PAGE;
@@ -161,6 +177,8 @@ static void add_growth_tests(Suite *suite) {
     tcase_add_test(tcase, a_hole_that_is_filled_joins_both_sides);
     tcase_add_test(tcase, arenas_may_come_below_those_there_are);
     tcase_add_test(tcase, pieces_of_a_chunk_come_one_by_one_in_any_order);
+    tcase_add_test(tcase,
+                   a_heap_has_the_pages_it_was_given_whatever_became_of_them);
     tcase_add_test(tcase, the_lowest_and_the_highest_addresses_work);
     tcase_add_loop_test(tcase, a_heap_may_grow_in_any_order, 0, 3);
     tcase_add_test(tcase, chunk_records_stay_where_they_are);
