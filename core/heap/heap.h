@@ -68,6 +68,7 @@ struct mheap {
     struct mh_heap_counts counts; // (a)
     struct mh_demand demand;      // of the scavenger: what is soon wanted again
     size_t stuck_pages; // of the scavenger: idle ones that it cannot give back
+    uint32_t cut_class; // of the scavenger: whose ownerless spans come next
     uint32_t huge_arenas; // (a) that ask for huge pages or are to be settled
     uint32_t huge_next;   // of the scavenger: the arena it looks at next
     uint32_t huge_news;   // (a) 1: pages came since it looked at the first one

@@ -223,16 +223,33 @@ static void cut_ownerless(struct mh_central *central, struct mh_pacer *pacer) {
          i++) {
         uint64_t start = mh_thread_now_ns();
         more = cut_some(central);
-        mh_pacer_spend(pacer, mh_thread_now_ns() - start);
+        // At least something, where the clock is coarse.
+        mh_pacer_spend(pacer, mh_thread_now_ns() - start + 1);
     }
 }
 
+// As many classes as there is time for; the next round goes on behind them.
 static void look_after_central(struct mheap *heap, struct mh_pacer *pacer) {
-    for (unsigned i = 1; i < MH_NCLASSES; i++) {
-        if (MH_LOAD_RELAXED(&heap->central[i].spans) != NULL) {
-            cut_ownerless(&heap->central[i], pacer);
+    enum { N = MH_NCLASSES - 1 };
+    unsigned i = 0;
+    for (; i < N && mh_pacer_allows(pacer); i++) {
+        struct mh_central *central =
+            &heap->central[1 + (heap->cut_class + i) % N];
+        if (MH_LOAD_RELAXED(&central->spans) != NULL) {
+            cut_ownerless(central, pacer);
         }
     }
+    heap->cut_class = (heap->cut_class + i) % N;
+}
+
+// Long lists of spans must not take the time of pages that lie idle: half of it
+// at most.
+static void look_after_central_at_half(struct mheap *heap,
+                                       struct mh_pacer *pacer) {
+    uint64_t half = pacer->left_ns / 2;
+    struct mh_pacer share = {.now_ns = pacer->now_ns, .left_ns = half};
+    look_after_central(heap, &share);
+    mh_pacer_spend(pacer, half - share.left_ns);
 }
 
 static bool is_live(const struct mheap *heap) {
@@ -275,7 +292,7 @@ static bool do_round(struct mh_pacer *pacer, uint64_t most) {
         struct mheap *heap = mh_heap_by_id(i);
         bool again = false;
         if (is_live(heap)) {
-            look_after_central(heap, pacer);
+            look_after_central_at_half(heap, pacer);
             left -= sweep_heap(heap, pacer, left, &again);
         }
         more = more || again;

@@ -7,6 +7,7 @@
 
 #include "core/heap/heap.h"
 #include "core/heap/holes.h"
+#include "core/heap/scavenge.h"
 #include "core/scav/scavenger.h"
 #include "core/sys/limit.h"
 #include "core/sys/sys.h"
@@ -376,6 +377,39 @@ START_TEST(spans_that_nobody_owns_have_holes_too) {
 }
 END_TEST
 
+enum { M = 600, LARGER = 2 * SIZE };
+static char *larger[M];
+
+static void make_and_free_larger(void *arg) {
+    (void)arg;
+    for (size_t i = 0; i < M; i++) {
+        larger[i] = mheap_malloc(LARGER);
+        ck_assert_ptr_nonnull(larger[i]);
+    }
+    for (size_t i = 0; i < M; i++) {
+        if (i % 100 != 0) {
+            mheap_free(larger[i]);
+        }
+    }
+}
+
+// Each call has the time for some spans of one class.
+START_TEST(no_class_takes_the_time_of_the_others) {
+    mh_actor_do(&other, make_and_free_larger, NULL);
+    mh_actor_do(&other, free_most, NULL);
+    mh_actor_end(&other);
+    ck_assert_uint_ne(mh_size_class(SIZE), mh_size_class(LARGER));
+    for (unsigned i = 0; i < 2 * MH_NCLASSES; i++) {
+        struct mh_pacer pacer = {.now_ns = 0, .left_ns = 1};
+        mh_heap_sweep_quiet(&pacer);
+    }
+    ck_assert_int_eq(span_of(0)->has_holes, can_be());
+    ck_assert_int_eq(mh_arena_span_at((uintptr_t)larger[0])->has_holes,
+                     can_be());
+    free_kept(NULL);
+}
+END_TEST
+
 START_TEST(who_has_no_cache_fills_the_holes_of_spans_that_end) {
     mh_actor_end(&other);
     struct mh_cache *mine = mh_tls_get();
@@ -502,6 +536,7 @@ int main(void) {
     tcase_add_test(made, a_thread_that_works_on_keeps_them_all);
     tcase_add_test(made, a_page_that_the_system_keeps_is_no_hole);
     tcase_add_test(made, spans_that_nobody_owns_have_holes_too);
+    tcase_add_test(made, no_class_takes_the_time_of_the_others);
     tcase_add_test(made, a_heap_with_holes_can_be_destroyed);
     tcase_add_test(
         made,
