@@ -149,16 +149,26 @@ static size_t sweep_heap(struct mheap *heap, struct mh_pacer *pacer,
         left -= n < left ? n : left;
     }
     let_pairs_go(&sweep);
-    bool ceased = mh_huge_settle_some(heap, pacer, more);
     end_sweep(heap, done);
     // What the system does not take, or not in such pieces, is not asked about
     // again until there is more.
-    bool stuck = sweep.refused || (done == 0 && left != 0 && !ceased);
+    bool stuck = sweep.refused || (done == 0 && left != 0);
     if (may) {
         heap->stuck_pages = stuck ? mh_heap_idle_pages(heap) : 0;
     }
-    *more = wants_round(heap) || *more;
+    *more = wants_round(heap);
     return done;
+}
+
+// True when another round should come soon: pieces of what was dense may go
+// now, or there was no time to look at all of it.
+static bool settle_heap(struct mheap *heap, struct mh_pacer *pacer) {
+    bool more = false;
+    if (mh_huge_settle_some(heap, pacer, &more)) {
+        heap->stuck_pages = 0;
+        more = more || wants_round(heap);
+    }
+    return more;
 }
 
 // A page cache that has not changed since the round before is a thread's that
@@ -296,6 +306,11 @@ static bool do_round(struct mh_pacer *pacer, uint64_t most) {
             left -= sweep_heap(heap, pacer, left, &again);
         }
         more = more || again;
+    }
+    // Of no heap before there was time for all.
+    for (uint32_t i = 0; i < count; i++) {
+        struct mheap *heap = mh_heap_by_id(i);
+        more = (is_live(heap) && settle_heap(heap, pacer)) || more;
     }
     return more;
 }
