@@ -70,9 +70,16 @@ void *mheap_calloc(size_t n, size_t size) {
     return p;
 }
 
-// What is left of a realloc without memory to move to: an object that shrinks
-// stays where it is. Few programs expect that to fail.
-static void *not_moved(void *p, size_t bytes, size_t size, int saved) {
+// Moves an object of so many bytes to where a new one of `size` was found. If
+// none was, an object that shrinks stays where it is: few programs expect that
+// to fail.
+static void *finish_move(void *to, void *p, size_t bytes, size_t size,
+                         int saved) {
+    if (MH_LIKELY(to != NULL)) {
+        memcpy(to, p, size < bytes ? size : bytes);
+        mheap_free(p);
+        return to;
+    }
     if (size > bytes) {
         return NULL;
     }
@@ -94,12 +101,7 @@ static void *move_object(void *p, struct mh_object object, size_t size) {
     }
     void *to = size > object.bytes ? mh_alloc_growing(heap, size)
                                    : mh_alloc(heap, size, 1, &zero);
-    if (to == NULL) {
-        return not_moved(p, object.bytes, size, saved);
-    }
-    memcpy(to, p, size < object.bytes ? size : object.bytes);
-    mheap_free(p);
-    return to;
+    return finish_move(to, p, object.bytes, size, saved);
 }
 
 // Leaves a small object where it is.
@@ -132,13 +134,7 @@ static void *realloc_own(void *p, unsigned size_class, size_t size) {
         return keep_object(p, size_class, size);
     }
     int saved = errno;
-    void *to = mh_fast_malloc(size);
-    if (MH_UNLIKELY(to == NULL)) {
-        return not_moved(p, bytes, size, saved);
-    }
-    memcpy(to, p, size < bytes ? size : bytes);
-    mheap_free(p);
-    return to;
+    return finish_move(mh_fast_malloc(size), p, bytes, size, saved);
 }
 
 static void *realloc_any(void *p, size_t size) {

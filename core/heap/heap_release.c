@@ -73,6 +73,6 @@ size_t mh_heap_release(struct mheap *heap) {
     mh_lock(&heap->lock);
     size_t done = mh_heap_release_locked(heap);
     mh_unlock(&heap->lock);
-    (void)mh_huge_settle(heap);
+    mh_huge_settle(heap);
     return done;
 }

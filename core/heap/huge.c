@@ -36,10 +36,9 @@ static uintptr_t sample_of(const struct mheap *heap, uintptr_t chunk) {
 // Whether three quarters of a sample are in memory, and not because they came
 // along with others.
 static bool is_dense(const struct mheap *heap, uintptr_t sample) {
-    size_t released =
-        sample == 0 ? MH_CHUNK_PAGES
-                    : mh_palloc_released(&heap->pages, sample, MH_CHUNK_PAGES);
-    return released <= MH_CHUNK_PAGES / 4 &&
+    return sample != 0 &&
+           mh_palloc_released(&heap->pages, sample, MH_CHUNK_PAGES) <=
+               MH_CHUNK_PAGES / 4 &&
            mh_sys_resident((void *)sample, MH_CHUNK_SIZE) >=
                MH_CHUNK_SIZE / 4 * 3;
 }
@@ -111,7 +110,7 @@ static void ask(struct mheap *heap, struct mh_arena *arena, uint32_t first,
     }
     MH_FENCE_SEQ_CST(); // pairs with the one in mheap_option_set
     if (!is_wanted()) {
-        cease(arena); // a limit was set, by who did not see this
+        cease(arena); // who has forbidden it did not see this
     }
 }
 
@@ -362,16 +361,21 @@ static bool waits(const struct mheap *heap, const struct mh_arena *arena) {
            (word & MH_HUGE_SETTLED) == 0;
 }
 
-static bool see_to_all(struct mheap *heap, bool end) {
+static bool has_any(const struct mheap *heap) {
+    return MH_LOAD_RELAXED(&heap->huge_arenas) != 0;
+}
+
+static void see_to_all(struct mheap *heap, bool end) {
     uint64_t n = MH_LOAD_ACQUIRE(&mh_arenas.count);
     struct mh_arena **table = MH_LOAD_ACQUIRE(&mh_arenas.table);
-    bool any = false;
+    if (!has_any(heap)) {
+        return;
+    }
     for (uint64_t i = 0; i < n; i++) {
         if (waits(heap, table[i])) {
-            any = see_to(heap, table[i], end) || any;
+            (void)see_to(heap, table[i], end);
         }
     }
-    return any;
 }
 
 // As many as there is time for; the next call goes on behind them, soon if this
@@ -399,12 +403,8 @@ static bool see_to_some(struct mheap *heap, struct mh_pacer *pacer,
     return any;
 }
 
-static bool has_any(const struct mheap *heap) {
-    return MH_LOAD_RELAXED(&heap->huge_arenas) != 0;
-}
-
-bool mh_huge_settle(struct mheap *heap) {
-    return has_any(heap) && see_to_all(heap, false);
+void mh_huge_settle(struct mheap *heap) {
+    see_to_all(heap, false);
 }
 
 bool mh_huge_settle_some(struct mheap *heap, struct mh_pacer *pacer,
@@ -417,19 +417,13 @@ bool mh_huge_settle_some(struct mheap *heap, struct mh_pacer *pacer,
     return see_to_some(heap, pacer, more);
 }
 
-static void end_all(struct mheap *heap) {
-    if (has_any(heap)) {
-        (void)see_to_all(heap, true);
-    }
-}
-
 void mh_huge_end(struct mheap *heap) {
     if (heap != NULL) {
-        end_all(heap);
+        see_to_all(heap, true);
         return;
     }
     uint32_t count = MH_LOAD_ACQUIRE(&mh_heaps.count);
     for (uint32_t i = 0; i < count; i++) {
-        end_all(mh_heap_by_id(i));
+        see_to_all(mh_heap_by_id(i), true);
     }
 }

@@ -97,10 +97,11 @@ MH_NODISCARD enum mh_status mh_huge_move(uintptr_t from, uintptr_t to,
 
 // mh_huge_settle lets the sparse arenas of a heap ask no more, and gives back
 // the pages that came with huge ones in those that have ceased to: once for
-// each. True when one has ceased, so that more of it may go. The caller holds
-// the scavenger's lock, and no other. mh_huge_settle_some does so as long as
-// the pacer allows; the next call goes on there. *more: it should come soon.
-bool mh_huge_settle(struct mheap *heap);
+// each. The caller holds the scavenger's lock, and no other.
+// mh_huge_settle_some does so as long as the pacer allows; the next call goes
+// on there. True when one has ceased, so that more of it may go. *more: the
+// next call should come soon.
+void mh_huge_settle(struct mheap *heap);
 bool mh_huge_settle_some(struct mheap *heap, struct mh_pacer *pacer,
                          bool *more);
 
