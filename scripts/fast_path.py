@@ -21,20 +21,24 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 GOLDEN = ROOT / "tests/golden/fast_path.txt"
-# Which functions, and where they are. The names of the last two go on with a
-# sum of the size classes.
+# Which functions, and where they are. The names of the inline ones go on with a
+# sum of the size classes; _Znwm and _ZdlPv are new and delete.
 SOURCES = {"core/override/override_malloc.c": ("malloc", "free"),
            "core/api/sized.c": ("mheap_free_sized",),
-           "core/api/inline.c": ("mheap_malloc_class", "mheap_free_class")}
+           "core/api/inline.c": ("mheap_malloc_class", "mheap_free_class"),
+           "core/override/override_new.cc": ("_Znwm", "_ZdlPv")}
 NAMES = [name for names in SOURCES.values() for name in names]
-FLAGS = ["-O3", "-DNDEBUG", "-std=c11", "-fPIC", "-fvisibility=hidden",
+FLAGS = ["-O3", "-DNDEBUG", "-fPIC", "-fvisibility=hidden",
          "-fno-builtin", "-fno-omit-frame-pointer", "-momit-leaf-frame-pointer",
          "-ftls-model=initial-exec", "-D_GNU_SOURCE", "-DMH_DEBUG_LEVEL=0",
-         "-DMH_CHECKS=1", '-DMH_OS_NAME="linux"',
+         "-DMH_CHECKS=1", "-DMH_CHECK_DELETE=0", "-DMH_CXX_IS_OPTIONAL=1",
+         '-DMH_OS_NAME="linux"',
          '-DMH_OS_TLS_HEADER="platform/linux/tls_linux.h"']
 # Where a call that hits ends, and a jump away from its path.
 RETURN = {"x86_64": r"ret\b", "aarch64": r"ret\b"}
 PLAIN_JUMP = {"x86_64": r"jmp\b", "aarch64": r"b\b(?!\.)"}
+# Which of them have a C++ compiler beside them.
+CXX = {"gcc": "g++"}
 COMPILERS = (("x86_64", "gcc", "objdump"),
              ("aarch64", "aarch64-linux-gnu-gcc", "aarch64-linux-gnu-objdump"))
 
@@ -53,8 +57,11 @@ def compile_source(compiler, objdump, source, scratch):
     flags = [flag for flag in FLAGS
              if "x86" in run(compiler, "-dumpmachine") or
              flag != "-momit-leaf-frame-pointer"]
-    run(compiler, *flags, f"-I{ROOT}", f"-I{ROOT}/include", f"-I{scratch}",
-        "-c", str(ROOT / source), "-o", str(output))
+    language = "-std=c11"
+    if source.endswith(".cc"):
+        compiler, language = CXX[compiler], "-std=c++17"
+    run(compiler, *flags, language, f"-I{ROOT}", f"-I{ROOT}/include",
+        f"-I{scratch}", "-c", str(ROOT / source), "-o", str(output))
     symbols = run(objdump, "-t", str(output))
     return symbols, run(objdump, "-d", "--no-show-raw-insn", str(output))
 
@@ -85,6 +92,8 @@ def measure(machine, compiler, objdump):
     counts = {}
     with tempfile.TemporaryDirectory() as scratch:
         for source, names in SOURCES.items():
+            if source.endswith(".cc") and compiler not in CXX:
+                continue
             symbols, text = compile_source(compiler, objdump, source,
                                            pathlib.Path(scratch))
             for name in names:
@@ -134,7 +143,7 @@ def main():
             continue
         counts = measure(machine, compiler, objdump)
         lines.append(f"{machine} gcc {major(compiler)} " + " ".join(
-            f"{name} {counts[name]}" for name in NAMES))
+            f"{name} {counts[name]}" for name in NAMES if name in counts))
         if options.check:
             faults.append(wrong(machine, compiler, counts, read_golden()))
     print("\n".join(lines))

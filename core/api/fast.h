@@ -21,7 +21,7 @@
 // failure, mh_free_slow keeps it. mh_malloc_medium is for sizes over 1 KiB.
 void *mh_malloc_slow(size_t size);
 void *mh_malloc_medium(size_t size);
-void mh_free_slow(void *p, const char *function);
+MH_NOTHROW void mh_free_slow(void *p, const char *function);
 
 // Without the checks (MH_CHECKS 0, for measuring what they cost) no live bit is
 // written, read or kept.

@@ -29,6 +29,13 @@ MH_COLD MH_NORETURN void mh_check_failed(const char *condition,
 #    define MH_ASSERT(condition) ((void)sizeof(condition))
 #endif
 
-#define MH_STATIC_ASSERT(condition, message) _Static_assert(condition, message)
+// override_new.cc includes headers of the core.
+#ifdef __cplusplus
+#    define MH_STATIC_ASSERT(condition, message) \
+        static_assert(condition, message)
+#else
+#    define MH_STATIC_ASSERT(condition, message) \
+        _Static_assert(condition, message)
+#endif
 
 #endif // MHEAP_CORE_BASE_ASSERT_H

@@ -8,6 +8,7 @@
 #define MH_NOINLINE            __attribute__((noinline))
 #define MH_ALWAYS_INLINE       inline __attribute__((always_inline))
 #define MH_NORETURN            __attribute__((noreturn))
+#define MH_NOTHROW             __attribute__((nothrow))
 #define MH_COLD                __attribute__((cold, noinline))
 #define MH_ALIGNED(n)          __attribute__((aligned(n)))
 #define MH_UNUSED              __attribute__((unused))

@@ -26,6 +26,14 @@
 
 extern "C" [[noreturn]] void mh_fatal(const char *text);
 
+// A function and a struct of one name, as mh_lock, are C's way, not C++'s.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+extern "C" {
+#include "core/api/fast.h"
+}
+#pragma GCC diagnostic pop
+
 // std::__throw_bad_alloc, which both C++ libraries have and neither declares
 // for others.
 extern "C" [[noreturn]] void
@@ -138,14 +146,38 @@ allocate_or_null(std::size_t size, std::size_t align) noexcept {
     }
 }
 
-inline void *get(std::size_t size, std::size_t align) {
+[[gnu::noinline]] void *get(std::size_t size, std::size_t align) {
     void *p = allocate(size, align);
     return p != nullptr ? p : allocate_or_throw(size, align);
 }
 
-inline void *get_or_null(std::size_t size, std::size_t align) noexcept {
+[[gnu::noinline]] void *get_or_null(std::size_t size,
+                                    std::size_t align) noexcept {
     void *p = allocate(size, align);
     return p != nullptr ? p : allocate_or_null(size, align);
+}
+
+// A slot of the thread's cache, if it has one; nullptr when somebody must look
+// closer. Without a call, so that the operators need no frame until then.
+MH_ALWAYS_INLINE void *pop(std::size_t size) noexcept {
+    if (MH_UNLIKELY(size > MH_CLASS_STEP_LIMIT)) {
+        return nullptr;
+    }
+    return mh_bin_pop(mh_bin_of(mh_tls_get(), mh_span_class_by_size[size]));
+}
+
+MH_ALWAYS_INLINE void *get(std::size_t size) {
+    void *p = pop(size);
+    return MH_LIKELY(p != nullptr) ? p : get(size, 0);
+}
+
+MH_ALWAYS_INLINE void *get_or_null(std::size_t size) noexcept {
+    void *p = pop(size);
+    return MH_LIKELY(p != nullptr) ? p : get_or_null(size, 0);
+}
+
+MH_ALWAYS_INLINE void give_back(void *p) noexcept {
+    mh_fast_free(p, "operator delete");
 }
 
 inline void give_back(void *p, std::size_t size) noexcept {
@@ -153,7 +185,7 @@ inline void give_back(void *p, std::size_t size) noexcept {
     mheap_free_sized(p, size);
 #else
     static_cast<void>(size);
-    mheap_free(p);
+    give_back(p);
 #endif
 }
 
@@ -164,7 +196,7 @@ inline void give_back(void *p, std::size_t size,
 #else
     static_cast<void>(size);
     static_cast<void>(align);
-    mheap_free(p);
+    give_back(p);
 #endif
 }
 
@@ -173,19 +205,19 @@ inline void give_back(void *p, std::size_t size,
 #define API MHEAP_API
 
 API void *operator new(std::size_t size) {
-    return get(size, 0);
+    return get(size);
 }
 
 API void *operator new[](std::size_t size) {
-    return get(size, 0);
+    return get(size);
 }
 
 API void *operator new(std::size_t size, const std::nothrow_t &) noexcept {
-    return get_or_null(size, 0);
+    return get_or_null(size);
 }
 
 API void *operator new[](std::size_t size, const std::nothrow_t &) noexcept {
-    return get_or_null(size, 0);
+    return get_or_null(size);
 }
 
 API void *operator new(std::size_t size, std::align_val_t align) {
@@ -207,19 +239,19 @@ API void *operator new[](std::size_t size, std::align_val_t align,
 }
 
 API void operator delete(void *p) noexcept {
-    mheap_free(p);
+    give_back(p);
 }
 
 API void operator delete[](void *p) noexcept {
-    mheap_free(p);
+    give_back(p);
 }
 
 API void operator delete(void *p, const std::nothrow_t &) noexcept {
-    mheap_free(p);
+    give_back(p);
 }
 
 API void operator delete[](void *p, const std::nothrow_t &) noexcept {
-    mheap_free(p);
+    give_back(p);
 }
 
 API void operator delete(void *p, std::size_t size) noexcept {
@@ -231,21 +263,21 @@ API void operator delete[](void *p, std::size_t size) noexcept {
 }
 
 API void operator delete(void *p, std::align_val_t) noexcept {
-    mheap_free(p);
+    give_back(p);
 }
 
 API void operator delete[](void *p, std::align_val_t) noexcept {
-    mheap_free(p);
+    give_back(p);
 }
 
 API void operator delete(void *p, std::align_val_t,
                          const std::nothrow_t &) noexcept {
-    mheap_free(p);
+    give_back(p);
 }
 
 API void operator delete[](void *p, std::align_val_t,
                            const std::nothrow_t &) noexcept {
-    mheap_free(p);
+    give_back(p);
 }
 
 API void operator delete(void *p, std::size_t size,

@@ -121,6 +121,23 @@ void deleting_twice_is_caught_either_way() {
     REQUIRE(bad_frees() == before + 2);
 }
 
+// Each form, again: what was deleted once is deleted by the others, too.
+void no_form_deletes_what_is_deleted() {
+    for (std::size_t size : {48, 2000, 100000}) {
+        constexpr std::align_val_t align{16};
+        std::uint64_t before = bad_frees();
+        void *p = ::operator new(size);
+        ::operator delete(alias(p));
+        ::operator delete(alias(p));
+        ::operator delete[](alias(p));
+        ::operator delete(alias(p), std::nothrow);
+        ::operator delete[](alias(p), std::nothrow);
+        ::operator delete(alias(p), align);
+        ::operator delete[](alias(p), align);
+        REQUIRE(bad_frees() == before + 6);
+    }
+}
+
 struct alignas(256) wide {
     char bytes[300];
 };
@@ -157,6 +174,7 @@ int main(int argc, char **argv) {
     delete_through_a_base_class_is_its_size();
     null_has_every_size();
     deleting_twice_is_caught_either_way();
+    no_form_deletes_what_is_deleted();
     containers_are_no_alarm();
     return EXIT_SUCCESS;
 }

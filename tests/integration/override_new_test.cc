@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <new>
@@ -68,6 +69,24 @@ void every_aligned_form_is_mheaps() {
     ::operator delete (p, std::size_t{40}, wide);
     p = ::operator new[](40, wide);
     ::operator delete[](p, std::size_t{40}, wide);
+}
+
+// From the thread's cache, past it, and of pages of its own.
+void every_size_can_be_written_and_deleted() {
+    for (int round = 0; round < 300; round++) {
+        for (std::size_t size : {1, 16, 1008, 1024, 1025, 32768, 32769}) {
+            char *first = new char[size];
+            char *second = new (std::nothrow) char[size];
+            check(first, 16);
+            check(second, 16);
+            std::memset(first, 1, size);
+            std::memset(second, 2, size);
+            REQUIRE(first[0] == 1 && first[size - 1] == 1);
+            REQUIRE(second[0] == 2 && second[size - 1] == 2);
+            delete[] first;
+            delete[] second;
+        }
+    }
 }
 
 template <typename F> bool throws_bad_alloc(F f) {
@@ -163,6 +182,7 @@ void an_exception_carries_its_text() {
 int main() {
     every_form_is_mheaps();
     every_aligned_form_is_mheaps();
+    every_size_can_be_written_and_deleted();
     no_memory_throws();
     the_handler_is_called_until_it_gives_up();
     containers_work_across_threads();

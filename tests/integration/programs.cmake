@@ -90,7 +90,8 @@ mheap_program(delete_sizes_other delete_sizes_test.cc
     "${PROJECT_SOURCE_DIR}/core/override/override_new.cc")
 target_compile_definitions(delete_sizes_other PRIVATE OVERRIDE_PRELOADED=0
     MH_CXX_IS_OPTIONAL=0 MH_CHECK_DELETE=$<NOT:$<BOOL:${MHEAP_CHECK_DELETE}>>)
-target_link_libraries(delete_sizes_other PRIVATE mheap_malloc)
+target_link_libraries(delete_sizes_other PRIVATE mheap_malloc
+    mheap_override_flags)
 mheap_program_test(delete_sizes.other delete_sizes_other ${mheap_delete_other})
 foreach(test linked preload other)
     set_property(TEST integration.delete_sizes.${test} APPEND PROPERTY
