@@ -157,11 +157,13 @@ static bool numbers_fit(const struct mh_schema *schema) {
         MH_F_span_free,          MH_F_heaps_table,
         MH_F_palloc_chunk_alloc, MH_F_palloc_chunk_released,
         MH_F_palloc_chunk_ours,  MH_F_cache_bottoms,
+        MH_F_cache_runs,
     };
 
     for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++) {
         uint32_t width = schema->rows[arrays[i]].width;
-        if (width != 1 && width != 2 && width != 4 && width != 8) {
+        bool absent = width == 0 && !wanted[arrays[i]].required;
+        if (!absent && width != 1 && width != 2 && width != 4 && width != 8) {
             return false;
         }
     }

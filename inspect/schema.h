@@ -36,7 +36,7 @@
     S(central) P(central, lock)                                              \
     S(cache) N(cache, id) N(cache, state) O(cache, generation)               \
     O(cache, thread) N(cache, heap) A(cache, bins) P(cache, counts)          \
-    A(cache, bottoms) A(cache, pages) S(place)                               \
+    A(cache, bottoms) A(cache, pages) P(cache, runs) S(place)                \
     S(bin) N(bin, top)                                                       \
     S(bin_count) O(bin_count, taken) O(bin_count, given)                     \
     O(bin_count, drained)                                                    \
@@ -47,6 +47,8 @@
     P(heap, counts) A(heap, pages) A(heap, room) P(heap, lock)               \
     P(heap, side_lock) P(heap, central)                                      \
     S(heap_counts) O(heap_counts, large_allocs)                              \
+    O(heap_counts, run_allocs) O(heap_counts, run_alloc_bytes)               \
+    O(heap_counts, run_frees) O(heap_counts, run_free_bytes)                 \
     O(heap_counts, large_alloc_bytes) O(heap_counts, large_frees)            \
     O(heap_counts, large_free_bytes) O(heap_counts, spans_made)              \
     O(heap_counts, spans_freed) O(heap_counts, released_bytes)               \

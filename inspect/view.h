@@ -175,6 +175,9 @@ struct mh_view_bin {
     uint64_t taken, given, drained;
 };
 
+// How many runs of pages of a cache are read, of a target that has more.
+enum { MH_VIEW_PAGE_RUNS = 16 };
+
 struct mh_view_cache {
     uint64_t address;
     uint64_t thread; // as the system shows it, 0: none
@@ -186,7 +189,9 @@ struct mh_view_cache {
     uint64_t fill_objects, fill_bytes;   // in its bins
     uint64_t page_base;                  // of its 64 pages, or 0
     uint64_t pages_free, pages_released; // bit per page
-    struct mh_view_bin *bins;            // view->nclasses of them
+    // Runs it keeps: the address, and in the low bits how many pages. 0: none.
+    uint64_t runs[MH_VIEW_PAGE_RUNS];
+    struct mh_view_bin *bins; // view->nclasses of them
 };
 
 enum mh_view_heap_state { MH_VIEW_HEAP_FREE, MH_VIEW_HEAP_LIVE };

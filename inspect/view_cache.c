@@ -16,6 +16,7 @@ static size_t head_bytes(const struct mh_reader *reader) {
         MH_F_cache_id,    MH_F_cache_state,  MH_F_cache_generation,
         MH_F_cache_heap,  MH_F_cache_bins,   MH_F_cache_thread,
         MH_F_cache_pages, MH_F_cache_counts, MH_F_cache_bottoms,
+        MH_F_cache_runs,
     };
     size_t bytes = 0;
 
@@ -93,6 +94,25 @@ static void read_page_cache(struct mh_reader *reader,
     }
 }
 
+// Longer than a word of bits is none, nor is one that begins between pages.
+static void read_page_runs(struct mh_reader *reader,
+                           struct mh_view_cache *cache, const char *bytes) {
+    const struct mh_schema *schema = &reader->root.schema;
+    uint64_t page = UINT64_C(1) << reader->view->page_shift;
+    size_t n = schema->rows[MH_F_cache_runs].count;
+
+    for (size_t i = 0; i < n && i < MH_VIEW_PAGE_RUNS; i++) {
+        uint64_t run = mh_schema_get_at(schema, MH_F_cache_runs, bytes, i);
+        if (run % page > 64) {
+            mh_reader_find(reader, "MH0203", cache->address,
+                           "a run of cache %" PRIu32 " has %" PRIu64 " pages",
+                           cache->id, run % page);
+        } else {
+            cache->runs[i] = run;
+        }
+    }
+}
+
 // Reads a cache's record. A bin that moves to a larger array meanwhile has its
 // bottom in one and its top in the other: then the record is read again. What
 // does not move stays wrong, and is found.
@@ -157,6 +177,7 @@ static bool read_cache(struct mh_reader *reader, uint64_t address, size_t i,
     }
     read_bins(reader, cache, bytes);
     read_page_cache(reader, cache, bytes);
+    read_page_runs(reader, cache, bytes);
     view->ncaches++;
     return true;
 }

@@ -134,12 +134,17 @@ static void read_counts(struct mh_reader *reader, struct mh_view_heap *heap,
     }
     const void *at = mh_schema_at(schema, MH_F_heap_counts, record, 0);
     heap->large_allocs =
-        mh_reader_get(reader, MH_F_heap_counts_large_allocs, at);
+        mh_reader_get(reader, MH_F_heap_counts_large_allocs, at) +
+        mh_reader_get(reader, MH_F_heap_counts_run_allocs, at);
     heap->large_alloc_bytes =
-        mh_reader_get(reader, MH_F_heap_counts_large_alloc_bytes, at);
-    heap->large_frees = mh_reader_get(reader, MH_F_heap_counts_large_frees, at);
+        mh_reader_get(reader, MH_F_heap_counts_large_alloc_bytes, at) +
+        mh_reader_get(reader, MH_F_heap_counts_run_alloc_bytes, at);
+    heap->large_frees =
+        mh_reader_get(reader, MH_F_heap_counts_large_frees, at) +
+        mh_reader_get(reader, MH_F_heap_counts_run_frees, at);
     heap->large_free_bytes =
-        mh_reader_get(reader, MH_F_heap_counts_large_free_bytes, at);
+        mh_reader_get(reader, MH_F_heap_counts_large_free_bytes, at) +
+        mh_reader_get(reader, MH_F_heap_counts_run_free_bytes, at);
     heap->spans_made = mh_reader_get(reader, MH_F_heap_counts_spans_made, at) +
                        heap->large_allocs;
     heap->spans_freed =

@@ -112,17 +112,21 @@ static bool add_run(struct mh_reader *reader, uint64_t base, uint64_t bytes,
     return true;
 }
 
-static int by_page_base(const void *a, const void *b) {
-    const struct mh_view_cache *const *x = a, *const *y = b;
+// Free pages of a thread's cache, among 64: chunks call them allocated.
+struct held {
+    uint64_t base;
+    uint64_t free, released; // bit per page
+};
 
-    return (*x)->page_base < (*y)->page_base
-               ? -1
-               : (*x)->page_base > (*y)->page_base;
+static int by_held_base(const void *a, const void *b) {
+    const struct held *x = a, *y = b;
+
+    return x->base < y->base ? -1 : x->base > y->base;
 }
 
-// Page caches by address, for the pages that chunks call allocated.
+// By address.
 struct holders {
-    const struct mh_view_cache **caches;
+    struct held *held;
     size_t n;
 };
 
@@ -134,22 +138,20 @@ static enum mh_view_kind held_kind(const struct mh_view *view,
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (holders->caches[middle]->page_base + size > address) {
+        if (holders->held[middle].base + size > address) {
             high = middle;
         } else {
             low = middle + 1;
         }
     }
-    // Two caches can have the same block of 64 pages, with other pages of it.
-    for (; low < holders->n && holders->caches[low]->page_base <= address;
-         low++) {
-        const struct mh_view_cache *cache = holders->caches[low];
+    // Several can have the same 64 pages, with other pages of them.
+    for (; low < holders->n && holders->held[low].base <= address; low++) {
+        const struct held *held = &holders->held[low];
         uint64_t bit = UINT64_C(1)
-                       << ((address - cache->page_base) >> view->page_shift);
-        if ((cache->pages_free & bit) != 0) {
-            return (cache->pages_released & bit) != 0
-                       ? MH_KIND_PAGE_CACHE_RELEASED
-                       : MH_KIND_PAGE_CACHE;
+                       << ((address - held->base) >> view->page_shift);
+        if ((held->free & bit) != 0) {
+            return (held->released & bit) != 0 ? MH_KIND_PAGE_CACHE_RELEASED
+                                               : MH_KIND_PAGE_CACHE;
         }
     }
     return MH_KIND_TAKEN;
@@ -294,24 +296,47 @@ static void make_extents(struct mh_reader *reader) {
     }
 }
 
-void mh_reader_pages(struct mh_reader *reader) {
-    struct mh_view *view = reader->view;
-    struct holders holders = {
-        .caches = mh_reader_alloc(reader, view->ncaches,
-                                  sizeof(const struct mh_view_cache *))};
+static void hold(struct holders *holders, struct held held) {
+    if (held.free != 0) {
+        holders->held[holders->n++] = held;
+    }
+}
 
-    for (size_t i = 0; holders.caches != NULL && i < view->ncaches; i++) {
-        if (view->caches[i].pages_free != 0) {
-            holders.caches[holders.n++] = &view->caches[i];
+static void hold_run(struct holders *holders, const struct mh_view *view,
+                     uint64_t run) {
+    uint64_t npages = run & ((UINT64_C(1) << view->page_shift) - 1);
+    uint64_t bits = npages == 64 ? UINT64_MAX : (UINT64_C(1) << npages) - 1;
+
+    hold(holders, (struct held){run - npages, bits, 0});
+}
+
+static struct holders find_holders(struct mh_reader *reader) {
+    const struct mh_view *view = reader->view;
+    struct holders holders = {
+        .held = mh_reader_alloc(reader, view->ncaches * (1 + MH_VIEW_PAGE_RUNS),
+                                sizeof(struct held))};
+
+    for (size_t i = 0; holders.held != NULL && i < view->ncaches; i++) {
+        const struct mh_view_cache *cache = &view->caches[i];
+        hold(&holders, (struct held){cache->page_base, cache->pages_free,
+                                     cache->pages_released});
+        for (size_t k = 0; k < MH_VIEW_PAGE_RUNS; k++) {
+            hold_run(&holders, view, cache->runs[k]);
         }
     }
     if (holders.n != 0) {
-        qsort(holders.caches, holders.n, sizeof(const struct mh_view_cache *),
-              by_page_base);
+        qsort(holders.held, holders.n, sizeof(struct held), by_held_base);
     }
+    return holders;
+}
+
+void mh_reader_pages(struct mh_reader *reader) {
+    struct mh_view *view = reader->view;
+    struct holders holders = find_holders(reader);
+
     drop_strays(reader);
     make_runs(reader, &holders);
-    free(holders.caches);
+    free(holders.held);
     add_rooms(reader);
     if (view->nruns != 0) {
         qsort(view->runs, view->nruns, sizeof(*view->runs), by_run_base);

@@ -7,6 +7,7 @@
 #include "core/base/bits.h"
 #include "core/heap/bad_free.h"
 #include "core/heap/cache.h"
+#include "core/heap/cache_pages.h"
 #include "core/heap/heap.h"
 #include "core/sys/limit.h"
 #include "mheap/mheap.h"
@@ -160,13 +161,10 @@ static void count_caches(const struct mheap *heap, struct mheap_stats *out) {
             continue;
         }
         out->caches++;
-        mh_lock(&cache->page_lock);
-        struct mh_page_cache pages = cache->pages;
-        mh_unlock(&cache->page_lock);
-        uint64_t released = mh_popcount64(pages.released);
-        out->released_bytes += released << MH_PAGE_SHIFT;
-        out->free_page_bytes += (mh_popcount64(pages.free) - released)
-                                << MH_PAGE_SHIFT;
+        size_t released = 0;
+        uint64_t free_pages = mh_cache_free_pages(cache, &released);
+        out->released_bytes += (uint64_t)released << MH_PAGE_SHIFT;
+        out->free_page_bytes += (free_pages - released) << MH_PAGE_SHIFT;
     }
 }
 

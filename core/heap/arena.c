@@ -431,6 +431,20 @@ static void write_page_words(const struct mh_span *span, struct mh_arena *arena,
     }
 }
 
+// A thread that freed into the last span of this record and was held up may
+// note its group only now. seq_cst: either it finds the owner here and tells,
+// or its note is taken back. A span without a class has nobody to tell, and its
+// notes say nothing.
+static void open_to_notes(struct mh_span *span, uint32_t owner) {
+    uint64_t word = mh_owner_word(owner, false);
+    if (span->size_class == 0) {
+        MH_STORE_RELAXED(&span->owner_told, word);
+        return;
+    }
+    __atomic_store_n(&span->owner_told, word, __ATOMIC_SEQ_CST);
+    (void)__atomic_exchange_n(&span->touched, 0, __ATOMIC_SEQ_CST);
+}
+
 void mh_span_publish(struct mh_span *span, enum mh_span_state state,
                      uint32_t owner) {
     struct mh_arena *arena = mh_arena_of_known((uintptr_t)span->base);
@@ -442,12 +456,7 @@ void mh_span_publish(struct mh_span *span, enum mh_span_state state,
     for (size_t i = 0; i < count; i++) {
         MH_STORE_RELAXED(&arena->span_index[first + i], span->arena_index);
     }
-    // A thread that freed into the last span of this record and was held up may
-    // note its group only now. seq_cst: either it finds the owner here and
-    // tells, or its note is taken back.
-    __atomic_store_n(&span->owner_told, mh_owner_word(owner, false),
-                     __ATOMIC_SEQ_CST);
-    (void)__atomic_exchange_n(&span->touched, 0, __ATOMIC_SEQ_CST);
+    open_to_notes(span, owner);
     MH_STORE_RELEASE(&span->state, (uint8_t)state);
     // A thread that frees reads the page word first; what it needs of the span
     // was written before. It has the pointer from a thread that got it from

@@ -4,6 +4,7 @@
 // of it moves spans between the same few lists.
 
 #include "core/heap/cache.h"
+#include "core/heap/cache_pages.h"
 
 #include <string.h>
 
@@ -508,7 +509,7 @@ void mh_cache_flush(struct mh_cache *cache) {
     }
     end_idle(cache);
     mh_cache_leave(cache);
-    mh_heap_flush_pages(cache);
+    mh_cache_flush_pages(cache);
 }
 
 // Gives one span to the central list of its class, or, idle, to the heap. False

@@ -28,6 +28,7 @@
 #include "core/heap/size_class.h"
 #include "core/heap/span.h"
 #include "core/page/page_cache.h"
+#include "core/page/page_runs.h"
 #include "core/sys/lock.h"
 #include "platform/os_tls.h"
 
@@ -113,9 +114,11 @@ struct mh_cache {
     uint32_t overdue;     // (a) 1: the told stack is to be drained next time
 
     MH_ALIGNED(MH_CACHE_LINE)
-    struct mh_lock page_lock;   // rank MH_RANK_PAGE_CACHE
-    struct mh_page_cache pages; // (page_lock)
-    struct mh_page_cache seen;  // (page_lock) at the scavenger's last round
+    struct mh_lock page_lock;      // rank MH_RANK_PAGE_CACHE
+    struct mh_page_cache pages;    // (page_lock)
+    struct mh_page_runs runs;      // (page_lock)
+    struct mh_page_cache seen;     // (page_lock) at the scavenger's last round
+    struct mh_page_runs seen_runs; // (page_lock)
 
     // The first array of each class, at mh_bin_offset[class]: the bottom, and
     // first_slots places. A bin that may hold more gets an array for as many

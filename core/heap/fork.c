@@ -7,6 +7,7 @@
 // always whole. Slots that lay in their bins become free by that.
 
 #include "core/heap/fork.h"
+#include "core/heap/cache_pages.h"
 
 #include "core/base/assert.h"
 #include "core/base/atomic.h"
@@ -216,7 +217,7 @@ static void count_left_anew(struct mh_cache *cache) {
 
 static void flush_pages(struct mh_cache *cache) {
     if (cache->heap != NULL) {
-        mh_heap_flush_pages(cache);
+        mh_cache_flush_pages(cache);
     }
 }
 
@@ -285,6 +286,11 @@ static void recount_span(struct mh_span *span, void *arg) {
 static void recount_heaps(void) {
     for (uint32_t i = 0; i < mh_heaps.count; i++) {
         struct mh_heap_counts *counts = &mh_heaps.table[i]->counts;
+        // Together: a run may have been a span's before.
+        counts->large_allocs += counts->run_allocs;
+        counts->large_alloc_bytes += counts->run_alloc_bytes;
+        counts->run_allocs = counts->run_frees = 0;
+        counts->run_alloc_bytes = counts->run_free_bytes = 0;
         counts->large_frees = counts->large_allocs;
         counts->large_free_bytes = counts->large_alloc_bytes;
         counts->spans_freed = counts->spans_made;

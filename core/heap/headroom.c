@@ -1,6 +1,7 @@
 // headroom.c - giving memory back so that the heaps stay below the limits.
 
 #include "core/heap/headroom.h"
+#include "core/heap/cache_pages.h"
 
 #include "core/base/atomic.h"
 #include "core/heap/heap.h"
@@ -68,22 +69,10 @@ void mh_heap_make_room_lock(struct mheap *heap, size_t bytes) {
     mh_unlock(&heap->lock);
 }
 
-// A cache that holds pages is in use, and its heap stays what it is while the
-// lock is held: whoever ends it flushes it first.
-static void flush_pages(struct mh_cache *cache) {
-    mh_lock(&cache->page_lock);
-    if (cache->pages.free != 0) {
-        mh_lock(&cache->heap->lock);
-        mh_page_cache_flush(&cache->heap->pages, &cache->pages);
-        mh_unlock(&cache->heap->lock);
-    }
-    mh_unlock(&cache->page_lock);
-}
-
 static void flush_all_pages(void) {
     uint64_t count = MH_LOAD_ACQUIRE(&mh_caches.count);
     for (uint32_t id = 1; id < count; id++) {
-        flush_pages(mh_cache_by_id(id));
+        mh_cache_flush_pages_if_any(mh_cache_by_id(id));
     }
 }
 

@@ -10,6 +10,8 @@
 #include "core/base/assert.h"
 #include "core/base/atomic.h"
 #include "core/base/bits.h"
+#include "core/heap/cache_pages.h"
+#include "core/heap/cover.h"
 #include "core/heap/hard.h"
 #include "core/heap/headroom.h"
 #include "core/heap/huge.h"
@@ -115,28 +117,6 @@ static enum mh_status grow_locked(struct mheap *heap, size_t npages,
     return need <= room ? map_locked(heap, need, purpose) : MH_NO_MEMORY;
 }
 
-// The system pages that a run of ours touches, in heap pages. A system page is
-// Ready or Prepared as a whole: where it is larger than ours, what lies beside
-// the run in the first and the last one goes with it.
-struct cover {
-    uintptr_t base;        // of the first system page
-    size_t npages;         // of all of them
-    size_t before, behind; // of them, in front of the run and after it
-};
-
-static struct cover cover_of(uintptr_t base, size_t npages) {
-    uintptr_t page = mh_sys_facts()->page_size;
-    uintptr_t end = base + bytes_of(npages);
-    struct cover cover = {base, npages, 0, 0};
-    if (page > MH_PAGE_SIZE) {
-        cover.base = mh_align_down(base, page);
-        cover.before = (base - cover.base) >> MH_PAGE_SHIFT;
-        cover.behind = (mh_align_up(end, page) - end) >> MH_PAGE_SHIFT;
-        cover.npages = cover.before + npages + cover.behind;
-    }
-    return cover;
-}
-
 // Takes the pages beside a run that are Prepared: all of them, or none. Returns
 // how many.
 static size_t take_edge_locked(struct mheap *heap, uintptr_t base,
@@ -157,7 +137,7 @@ static bool make_ready_locked(struct mheap *heap, uintptr_t base, size_t npages,
     }
     mh_huge_note_used(base);
     struct mh_palloc *pages = &heap->pages;
-    struct cover cover = cover_of(base, npages);
+    struct mh_cover cover = mh_cover_of(base, npages);
     uintptr_t end = base + bytes_of(npages);
     size_t before = take_edge_locked(heap, cover.base, cover.before);
     size_t behind = take_edge_locked(heap, end, cover.behind);
@@ -239,22 +219,19 @@ static uintptr_t alloc_pages_locked(struct mheap *heap, size_t npages,
     return base;
 }
 
-// By how many large objects and pages the counts of a heap change. Whoever
-// counts holds the heap's lock anyway.
-static void count_locked(uint64_t *objects, uint64_t *bytes, size_t n,
-                         size_t npages) {
-    MH_STORE_RELAXED(objects, *objects + n);
-    MH_STORE_RELAXED(bytes, *bytes + bytes_of(npages));
-}
-
+// By how many large objects and pages the counts of a heap change.
 static void count_large_locked(struct mheap *heap, size_t n, size_t npages) {
-    count_locked(&heap->counts.large_allocs, &heap->counts.large_alloc_bytes, n,
-                 npages);
+    struct mh_heap_counts *counts = &heap->counts;
+    MH_STORE_RELAXED(&counts->large_allocs, counts->large_allocs + n);
+    MH_STORE_RELAXED(&counts->large_alloc_bytes,
+                     counts->large_alloc_bytes + bytes_of(npages));
 }
 
 static void count_freed_locked(struct mheap *heap, size_t n, size_t npages) {
-    count_locked(&heap->counts.large_frees, &heap->counts.large_free_bytes, n,
-                 npages);
+    struct mh_heap_counts *counts = &heap->counts;
+    MH_STORE_RELAXED(&counts->large_frees, counts->large_frees + n);
+    MH_STORE_RELAXED(&counts->large_free_bytes,
+                     counts->large_free_bytes + bytes_of(npages));
 }
 
 static uintptr_t alloc_pages(struct mheap *heap, size_t npages,
@@ -266,6 +243,9 @@ static uintptr_t alloc_pages(struct mheap *heap, size_t npages,
         alloc_pages_locked(heap, npages, align_pages, purpose, zero_out);
     if (base == 0) {
         // The system refuses: give it what is free, and ask once more.
+        mh_unlock(&heap->lock);
+        mh_cache_flush_pages_if_any(mh_cache_of_pages(heap));
+        mh_lock(&heap->lock);
         mh_heap_release_locked(heap);
         base = alloc_pages_locked(heap, npages, align_pages, purpose, zero_out);
     }
@@ -283,8 +263,40 @@ uintptr_t mh_heap_alloc_pages(struct mheap *heap, size_t npages,
     return alloc_pages(heap, npages, align_pages, NOT_LARGE, zero_out);
 }
 
+// Larger objects are of many sizes: their runs would be kept for nothing.
+enum { LARGE_RUN = 8 };
+
+// The pages of a large object from a run that the calling thread has kept; 0
+// when it has none.
+static MH_NOINLINE uintptr_t reuse_run(struct mheap *heap, size_t npages) {
+    uintptr_t base = mh_cache_take_run(mh_cache_of_pages(heap), npages);
+    if (base != 0) {
+        MH_ADD_RELAXED(&heap->counts.run_allocs, 1);
+        MH_ADD_RELAXED(&heap->counts.run_alloc_bytes, bytes_of(npages));
+    }
+    return base;
+}
+
+// Keeps them for its next one; false when they are the heap's.
+static MH_NOINLINE bool keep_run(struct mheap *heap, uintptr_t base,
+                                 size_t npages) {
+    bool kept = mh_cache_keep_run(mh_cache_of_pages(heap), base, npages);
+    if (kept) {
+        MH_ADD_RELAXED(&heap->counts.run_frees, 1);
+        MH_ADD_RELAXED(&heap->counts.run_free_bytes, bytes_of(npages));
+    }
+    return kept;
+}
+
 uintptr_t mh_heap_alloc_large(struct mheap *heap, size_t npages,
                               size_t align_pages, bool *zero_out) {
+    if (npages <= LARGE_RUN && align_pages == 1) {
+        uintptr_t base = reuse_run(heap, npages);
+        if (base != 0) {
+            *zero_out = false;
+            return base;
+        }
+    }
     return alloc_pages(heap, npages, align_pages, LARGE, zero_out);
 }
 
@@ -324,7 +336,9 @@ void mh_heap_free_pages(struct mheap *heap, uintptr_t base, size_t npages) {
 }
 
 void mh_heap_free_large(struct mheap *heap, uintptr_t base, size_t npages) {
-    free_pages(heap, base, npages, LARGE);
+    if (npages > LARGE_RUN || !keep_run(heap, base, npages)) {
+        free_pages(heap, base, npages, LARGE);
+    }
 }
 
 void mh_heap_count_large_locked(struct mheap *heap, size_t npages) {
@@ -375,59 +389,6 @@ bool mh_heap_extend_pages(struct mheap *heap, uintptr_t base, size_t npages,
             extend_pages(heap, base, npages, extra));
 }
 
-// Makes a run that was just taken from a page cache Ready, and with it what the
-// cache has in the same system pages: a cache holds whole ones where they are
-// Prepared, for its 64 pages begin and end with one.
-static bool make_cached_ready(struct mh_cache *cache, uintptr_t base,
-                              size_t npages, size_t released) {
-    struct mh_page_cache *pages = &cache->pages;
-    if (released == 0) {
-        return true;
-    }
-    mh_huge_note_used(base);
-    struct cover cover = cover_of(base, npages);
-    unsigned first = (unsigned)((cover.base - pages->base) >> MH_PAGE_SHIFT);
-    uint64_t mask = mh_low_bits((unsigned)cover.npages) << first;
-    size_t bytes = bytes_of(released + mh_popcount64(pages->released & mask));
-    mh_heap_make_room(cache->heap, bytes);
-    if (mh_sys_used((void *)cover.base, bytes_of(cover.npages), bytes,
-                    MH_FOR_HEAP) != MH_OK) {
-        return false;
-    }
-    pages->released &= ~mask;
-    return true;
-}
-
-// Takes pages of the cache's page cache, and makes them Ready.
-static uintptr_t take_cached_locked(struct mh_cache *cache, size_t npages) {
-    size_t released = 0;
-    struct mh_page_cache before = cache->pages;
-    uintptr_t base = mh_page_cache_alloc(&cache->pages, npages, &released);
-    if (base != 0 && !make_cached_ready(cache, base, npages, released)) {
-        cache->pages = before; // as if it had not been asked
-        base = 0;
-    }
-    return base;
-}
-
-// Pages for a span of few pages from the cache's page cache, which is filled
-// anew when it has no such run. 0 when that does not help: out of memory, or
-// the lowest free pages of the heap lie scattered.
-static uintptr_t cached_pages(struct mheap *heap, struct mh_cache *cache,
-                              size_t npages) {
-    mh_lock(&cache->page_lock);
-    uintptr_t base = take_cached_locked(cache, npages);
-    if (base == 0) {
-        mh_lock(&heap->lock);
-        mh_page_cache_flush(&heap->pages, &cache->pages);
-        bool filled = mh_page_cache_fill(&heap->pages, &cache->pages);
-        mh_unlock(&heap->lock);
-        base = filled ? take_cached_locked(cache, npages) : 0;
-    }
-    mh_unlock(&cache->page_lock);
-    return base;
-}
-
 static bool crosses_arenas(uintptr_t base, size_t npages) {
     return ((base ^ (base + bytes_of(npages) - 1)) >> MH_ARENA_SHIFT) != 0;
 }
@@ -460,16 +421,20 @@ static bool wants_page_cache(struct mh_cache *cache, size_t npages) {
     return npages <= PAGE_CACHE_RUN;
 }
 
+// Pages for a small span, from whoever gives them at the least cost.
+static uintptr_t span_pages(struct mheap *heap, struct mh_cache *cache,
+                            size_t npages, bool *zero) {
+    uintptr_t base = wants_page_cache(cache, npages)
+                         ? mh_cache_cut_pages(cache, npages)
+                         : mh_cache_take_run(cache, npages);
+    return base != 0 ? base : heap_pages(heap, npages, zero);
+}
+
 struct mh_span *mh_heap_new_span(struct mheap *heap, unsigned size_class,
                                  struct mh_cache *cache) {
     const struct mh_class_info *info = &mh_classes[size_class];
-    uintptr_t base = wants_page_cache(cache, info->npages)
-                         ? cached_pages(heap, cache, info->npages)
-                         : 0;
     bool zero = false;
-    if (base == 0) {
-        base = heap_pages(heap, info->npages, &zero);
-    }
+    uintptr_t base = span_pages(heap, cache, info->npages, &zero);
     if (base == 0) {
         return NULL;
     }
@@ -517,23 +482,14 @@ void mh_heap_free_span(struct mh_span *span, struct mh_cache *cache) {
         return;
     }
 
-    bool cached = false;
-    if (cache != NULL && cache->heap == heap) {
-        mh_lock(&cache->page_lock);
-        cached = mh_page_cache_free(&cache->pages, base, npages);
-        mh_unlock(&cache->page_lock);
-    }
-    if (!cached) {
+    // Not for another thread, nor for nobody: such frees are to give back.
+    bool mine = cache != NULL && cache == mh_cache_of_pages(heap);
+    bool kept = (cache != NULL && cache->heap == heap &&
+                 mh_cache_put_pages(cache, base, npages)) ||
+                (mine && mh_cache_keep_run(cache, base, npages));
+    if (!kept) {
         mh_heap_free_pages(heap, base, npages);
     }
-}
-
-void mh_heap_flush_pages(struct mh_cache *cache) {
-    mh_lock(&cache->page_lock);
-    mh_lock(&cache->heap->lock);
-    mh_page_cache_flush(&cache->heap->pages, &cache->pages);
-    mh_unlock(&cache->heap->lock);
-    mh_unlock(&cache->page_lock);
 }
 
 void *mh_heap_manual_alloc(struct mheap *heap, size_t npages) {

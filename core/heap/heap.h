@@ -43,7 +43,11 @@ struct mh_heap_counts {
     uint64_t large_alloc_bytes; // (h)
     uint64_t large_frees;       // (h)
     uint64_t large_free_bytes;  // (h)
-    uint64_t spans_made;        // other spans than those of large objects
+    // Besides, those whose pages came from a run that a thread had kept, or
+    // went to one: not with the lock.
+    uint64_t run_allocs, run_alloc_bytes;
+    uint64_t run_frees, run_free_bytes;
+    uint64_t spans_made; // other spans than those of large objects
     uint64_t spans_freed;
     uint64_t released_bytes; // given back to the system, ever
     uint64_t remote_frees;   // told spans taken, ever
@@ -165,9 +169,6 @@ void mh_heap_count_freed_locked(struct mheap *heap, size_t npages);
 // false when they are not free or cannot be made Ready.
 bool mh_heap_extend_pages(struct mheap *heap, uintptr_t base, size_t npages,
                           size_t extra);
-
-// mh_heap_flush_pages empties a cache's page cache. Takes its lock.
-void mh_heap_flush_pages(struct mh_cache *cache);
 
 // mh_heap_idle_pages is how many free pages of a heap are not given back.
 size_t mh_heap_idle_pages(struct mheap *heap);

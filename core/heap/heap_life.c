@@ -5,6 +5,7 @@
 #include "core/base/assert.h"
 #include "core/base/atomic.h"
 #include "core/heap/arena.h"
+#include "core/heap/cache_pages.h"
 #include "core/heap/fork.h"
 #include "core/heap/hard.h"
 #include "core/heap/heap.h"
@@ -148,13 +149,13 @@ static void orphan_caches(struct mheap *heap) {
         // The state first: whoever opens a cache writes the heap before it.
         if (MH_LOAD_ACQUIRE(&cache->state) == MH_CACHE_IN_USE &&
             MH_LOAD_RELAXED(&cache->heap) == heap) {
-            mh_heap_flush_pages(cache);
+            mh_cache_flush_pages(cache);
             mh_cache_abandon(cache, MH_CACHE_ORPHAN);
         }
         mh_unlock(&cache->life);
     }
     if (heap->side != NULL) {
-        mh_heap_flush_pages(heap->side);
+        mh_cache_flush_pages(heap->side);
         mh_cache_abandon(heap->side, MH_CACHE_FREE);
     }
     heap->side = NULL;

@@ -1,6 +1,7 @@
 // scavenge.c - what a round of the scavenger does to heaps.
 
 #include "core/heap/scavenge.h"
+#include "core/heap/cache_pages.h"
 
 #include "core/base/assert.h"
 #include "core/heap/bad_free.h"
@@ -112,7 +113,8 @@ static struct mh_demand_look look_locked(const struct mheap *heap) {
         .total = heap->pages.total_pages,
         .released = heap->pages.released_pages,
         .made = MH_LOAD_RELAXED(&heap->counts.spans_made) +
-                heap->counts.large_allocs,
+                heap->counts.large_allocs +
+                MH_LOAD_RELAXED(&heap->counts.run_allocs),
     };
 }
 
@@ -171,23 +173,6 @@ static bool settle_heap(struct mheap *heap, struct mh_pacer *pacer) {
     return more;
 }
 
-// A page cache that has not changed since the round before is a thread's that
-// makes no calls.
-static bool flush_if_quiet(struct mh_cache *cache) {
-    mh_lock(&cache->page_lock);
-    bool holds = cache->pages.free != 0;
-    bool quiet = cache->pages.free == cache->seen.free &&
-                 cache->pages.base == cache->seen.base;
-    if (holds && quiet) {
-        mh_lock(&cache->heap->lock);
-        mh_page_cache_flush(&cache->heap->pages, &cache->pages);
-        mh_unlock(&cache->heap->lock);
-    }
-    cache->seen = cache->pages;
-    mh_unlock(&cache->page_lock);
-    return holds && !quiet;
-}
-
 // True when another round may find something in a cache.
 static bool look_after_caches(struct mh_pacer *pacer) {
     uint64_t count = MH_LOAD_ACQUIRE(&mh_caches.count);
@@ -197,7 +182,7 @@ static bool look_after_caches(struct mh_pacer *pacer) {
         uint32_t state = MH_LOAD_ACQUIRE(&cache->state);
         if (state == MH_CACHE_IN_USE || state == MH_CACHE_SIDE) {
             more = mh_cache_take_back(cache, pacer) || more;
-            more = flush_if_quiet(cache) || more;
+            more = mh_cache_flush_pages_if_quiet(cache) || more;
         }
     }
     return more;

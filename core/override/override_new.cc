@@ -24,8 +24,6 @@
 #define MHEAP_NO_INLINE
 #include "mheap/mheap.h"
 
-extern "C" [[noreturn]] void mh_fatal(const char *text);
-
 // A function and a struct of one name, as mh_lock, are C's way, not C++'s.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wshadow"

@@ -374,6 +374,8 @@ static void put_cache(struct fake_heap *heap) {
     fake_heap_put(heap, pages, "page_cache.base", 0, FAKE_HEAP);
     fake_heap_put(heap, pages, "page_cache.free", 0, 0xfe000);
     fake_heap_put(heap, pages, "page_cache.released", 0, 0xf8000);
+    put(heap, field_address(heap, at, "cache.runs", 0), 8,
+        FAKE_HEAP + 11 * FAKE_HEAP_PAGE + 1);
     put(heap, FAKE_META + TABLES + 0x80 + word, (size_t)word, at);
     fake_heap_put(heap, FAKE_ROOT + CACHES, "caches.count", 0, 2);
     fake_heap_put(heap, FAKE_ROOT + CACHES, "caches.table", 0,
@@ -416,7 +418,8 @@ static void put_heap(struct fake_heap *heap) {
     fake_heap_put(heap, room, "room.next", 0,
                   FAKE_HEAP + UINT64_C(96) * FAKE_HEAP_PAGE);
     fake_heap_put(heap, room, "room.end", 0, FAKE_HEAP + FAKE_BYTES);
-    fake_heap_put(heap, counts, "heap_counts.large_allocs", 0, 3);
+    fake_heap_put(heap, counts, "heap_counts.large_allocs", 0, 1);
+    fake_heap_put(heap, counts, "heap_counts.run_allocs", 0, 2);
     fake_heap_put(heap, FAKE_ROOT + HEAPS, "heaps.count", 0, 1);
     fake_heap_put(heap, FAKE_ROOT + HEAPS, "heaps.table", 0, at);
     put_chunks(heap);

@@ -232,6 +232,19 @@ START_TEST(a_bin_that_ends_outside_itself_is_a_finding) {
 }
 END_TEST
 
+START_TEST(pages_of_a_cache_that_cannot_be_are_a_finding) {
+    uint64_t cache = fake_heap_cache(&heap, 1);
+    uint64_t run = fake_heap_get(&heap, cache, "cache.runs", 0);
+    fake_heap_put(&heap, cache, "cache.runs", 0, run + 64);
+    expect("MH0203");
+    ck_assert_uint_eq(view->caches[0].runs[0], 0);
+    // Over pages of others, and beyond all addresses: nothing is made of that.
+    fake_heap_put(&heap, cache, "cache.runs", 1, FAKE_HEAP + 64);
+    fake_heap_put(&heap, cache, "cache.runs", 2, UINT64_MAX - 8191 + 9);
+    expect("MH0203");
+}
+END_TEST
+
 START_TEST(room_that_is_not_reserved_is_a_finding) {
     heap.target.maps[1].map.end -= 0x10000;
     expect("MH0302");
@@ -345,6 +358,7 @@ static Suite *hostile_suite(void) {
     tcase_add_test(lies, a_span_on_pages_of_no_heap_is_a_finding);
     tcase_add_test(lies, a_cache_that_is_another_is_a_finding);
     tcase_add_test(lies, a_bin_that_ends_outside_itself_is_a_finding);
+    tcase_add_test(lies, pages_of_a_cache_that_cannot_be_are_a_finding);
     tcase_add_test(lies, room_that_is_not_reserved_is_a_finding);
     tcase_add_test(lies, chunks_between_chunks_are_a_finding);
     tcase_add_test(lies, a_block_of_endless_chunks_is_a_finding);

@@ -59,6 +59,23 @@ static const char *pages_wrong(const struct mheap *heap,
                        : say("bytes of pages by use, and all", have, all);
 }
 
+// What was counted when large objects came and went, and what is there.
+static const char *counts_wrong(const struct mheap *heap,
+                                const struct mheap_stats *stats) {
+    const struct mh_heap_counts *counts = &heap->counts;
+    uint64_t objects = counts->large_allocs + counts->run_allocs -
+                       counts->large_frees - counts->run_frees;
+    uint64_t bytes = counts->large_alloc_bytes + counts->run_alloc_bytes -
+                     counts->large_free_bytes - counts->run_free_bytes;
+    if (objects != stats->large_objects) {
+        return say("large objects by count, and all", objects,
+                   stats->large_objects);
+    }
+    return bytes == stats->large_bytes ? NULL
+                                       : say("their bytes by count, and all",
+                                             bytes, stats->large_bytes);
+}
+
 // mheap_check sees the calling thread's caches; the others stand still here.
 static const char *caches_wrong(const struct mheap *heap) {
     for (uint32_t id = 1; id < mh_caches.count; id++) {
@@ -94,6 +111,9 @@ const char *mh_books_wrong(struct mheap *heap) {
     }
     if (wrong == NULL) {
         wrong = pages_wrong(heap, &stats);
+    }
+    if (wrong == NULL) {
+        wrong = counts_wrong(heap, &stats);
     }
     mh_account_check();
     return wrong == NULL ? limits_wrong() : wrong;

@@ -1,0 +1,301 @@
+// cache_pages_test.c - runs of pages that a thread keeps for what comes next.
+//
+// Over the simulated OS, whose clock stands still until a test moves it.
+
+#include <check.h>
+#include <string.h>
+
+#include "core/heap/cache_pages.h"
+#include "core/heap/heap.h"
+#include "mheap/mheap.h"
+#include "platform/sim/sim.h"
+#include "tests/support/books.h"
+#include "tests/support/expect.h"
+#include "tests/support/hardened.h"
+#include "tests/support/rounds.h"
+#include "tests/support/test_main.h"
+#include "tests/support/threads.h"
+
+#define KIB ((size_t)1 << 10)
+
+static void begin(void) {
+    start_the_clock();
+    mheap_option_set(MHEAP_OPTION_FIRST_OBJECTS, 0);
+    mheap_free(mheap_malloc(1)); // the thread has a cache
+    mheap_thread_flush();
+}
+
+static void check_books(void) {
+    const char *wrong = mh_books_wrong(mheap_default());
+    ck_assert_msg(wrong == NULL, "%s", wrong);
+}
+
+static struct mheap_stats stats(void) {
+    struct mheap_stats now_of;
+    mheap_stats(NULL, &now_of);
+    return now_of;
+}
+
+static size_t kept_pages(void) {
+    return mh_page_runs_count(&mh_tls_get()->runs);
+}
+
+static uint64_t heap_locks(void) {
+    return stats().locks_heap_total;
+}
+
+START_TEST(a_large_object_is_kept_for_the_next_of_as_many_pages) {
+    char *p = mheap_malloc(60 * KIB);
+    memset(p, 1, 60 * KIB);
+    mheap_free(p);
+    ck_assert_uint_eq(kept_pages(), 8);
+    ck_assert_ptr_ne(mheap_malloc(40 * KIB), p);
+    ck_assert_ptr_eq(mheap_malloc(57 * KIB), p);
+    ck_assert_uint_eq(kept_pages(), 0);
+    ck_assert_uint_eq(stats().large_objects, 2);
+}
+END_TEST
+
+START_TEST(a_kept_run_takes_no_lock_of_the_heap) {
+    mheap_free(mheap_malloc(60 * KIB));
+    uint64_t before = heap_locks();
+    for (int i = 0; i < 100; i++) {
+        mheap_free(mheap_malloc(60 * KIB));
+    }
+    // Both looks at the figures take it.
+    ck_assert_uint_le(heap_locks(), before + 2);
+}
+END_TEST
+
+START_TEST(what_is_kept_is_counted_as_free) {
+    uint64_t in_use = stats().in_use_bytes;
+    void *p = mheap_malloc(60 * KIB);
+    uint64_t free_before = stats().free_page_bytes;
+    mheap_free(p);
+    ck_assert_uint_eq(stats().in_use_bytes, in_use);
+    ck_assert_uint_eq(stats().free_page_bytes, free_before + 64 * KIB);
+    ck_assert_uint_eq(stats().large_objects, 0);
+}
+END_TEST
+
+START_TEST(calloc_of_a_kept_run_is_zero) {
+    char *p = mheap_malloc(60 * KIB);
+    memset(p, 1, 60 * KIB);
+    mheap_free(p);
+    char *again = mheap_calloc(1, 60 * KIB);
+    ck_assert_ptr_eq(again, p);
+    for (size_t i = 0; i < 60 * KIB; i++) {
+        ck_assert_int_eq(again[i], 0);
+    }
+}
+END_TEST
+
+START_TEST(freeing_what_is_kept_is_caught) {
+    mheap_option_set(MHEAP_OPTION_BAD_FREE, MHEAP_ON_BAD_FREE_COUNT);
+    char *p = mheap_malloc(60 * KIB);
+    mheap_free(p);
+    mheap_free(p);
+    mheap_free(p + 8 * KIB);
+    ck_assert_uint_eq(stats().bad_frees_total, 2);
+    ck_assert_uint_eq(mheap_usable_size(p), 0);
+    ck_assert_ptr_eq(mheap_malloc(60 * KIB), p);
+    mheap_free(p);
+    ck_assert_uint_eq(stats().bad_frees_total, 2);
+}
+END_TEST
+
+START_TEST(no_more_than_half_a_mib_is_kept) {
+    void *p[20];
+    for (int i = 0; i < 20; i++) {
+        p[i] = mheap_malloc(60 * KIB);
+    }
+    for (int i = 0; i < 20; i++) {
+        mheap_free(p[i]);
+        ck_assert_uint_le(kept_pages() * MH_PAGE_SIZE, 512 * KIB);
+    }
+    ck_assert_ptr_eq(mheap_malloc(60 * KIB), p[19]);
+    ck_assert_uint_gt(kept_pages(), 0);
+}
+END_TEST
+
+START_TEST(objects_of_over_64_kib_are_not_kept) {
+    mheap_free(mheap_malloc(64 * KIB + 1));
+    ck_assert_uint_eq(kept_pages(), 0);
+    mheap_free(mheap_malloc(64 * KIB));
+    ck_assert_uint_eq(kept_pages(), 8);
+}
+END_TEST
+
+// Spans of this class have nine pages, and four slots.
+#define SPAN_OBJECT ((size_t)18 << 10)
+
+START_TEST(spans_of_many_pages_are_kept_too) {
+    void *p[8];
+    for (int i = 0; i < 8; i++) {
+        p[i] = mheap_malloc(SPAN_OBJECT);
+    }
+    for (int i = 0; i < 8; i++) {
+        mheap_free(p[i]);
+    }
+    ck_assert_uint_eq(kept_pages() % 9, 0);
+    ck_assert_uint_gt(kept_pages(), 0);
+    size_t kept = kept_pages();
+    for (int i = 0; i < 8; i++) {
+        p[i] = mheap_malloc(SPAN_OBJECT);
+    }
+    ck_assert_uint_eq(kept_pages(), kept - 9);
+}
+END_TEST
+
+START_TEST(a_run_over_two_arenas_is_none_for_a_span) {
+    char *p = mheap_malloc(MH_ARENA_SIZE + 100 * KIB);
+    uintptr_t border = mh_align_up((uintptr_t)p + 1, MH_ARENA_SIZE);
+    uintptr_t at = border - 4 * MH_PAGE_SIZE;
+    ck_assert_uint_gt(at, (uintptr_t)p);
+    ck_assert(!mh_cache_keep_run(mh_tls_get(), at, 9));
+    ck_assert_uint_eq(kept_pages(), 0);
+    mheap_free(p);
+}
+END_TEST
+
+static struct mh_actor other;
+static struct mh_cache *others_cache;
+
+static void keep_some(void *arg) {
+    (void)arg;
+    mheap_free(mheap_malloc(100));
+    others_cache = mh_tls_get();
+    mheap_free(mheap_malloc(60 * KIB));
+}
+
+START_TEST(what_a_quiet_thread_keeps_goes_back_to_the_heap) {
+    make_a_call();
+    mh_actor_do(&other, keep_some, NULL);
+    ck_assert_uint_ne(mh_page_runs_count(&others_cache->runs), 0);
+    let_a_period_pass();
+    ck_assert_uint_ne(mh_page_runs_count(&others_cache->runs), 0);
+    let_a_period_pass();
+    ck_assert_uint_eq(mh_page_runs_count(&others_cache->runs), 0);
+    mh_actor_do(&other, keep_some, NULL);
+    ck_assert_uint_ne(mh_page_runs_count(&others_cache->runs), 0);
+    mh_actor_end(&other);
+}
+END_TEST
+
+START_TEST(nothing_is_kept_when_a_thread_ends) {
+    mh_in_thread(keep_some, NULL);
+    ck_assert_uint_eq(mh_page_runs_count(&others_cache->runs), 0);
+}
+END_TEST
+
+static void free_it(void *p) {
+    mheap_free(mheap_malloc(100));
+    mheap_free(p);
+    ck_assert_uint_eq(kept_pages(), 8);
+}
+
+START_TEST(whoever_frees_keeps) {
+    void *p = mheap_malloc(60 * KIB);
+    mh_actor_do(&other, free_it, p);
+    ck_assert_uint_eq(kept_pages(), 0);
+    mh_actor_end(&other);
+}
+END_TEST
+
+START_TEST(release_leaves_nothing) {
+    mheap_free(mheap_malloc(60 * KIB));
+    mheap_release();
+    ck_assert_uint_eq(kept_pages(), 0);
+    ck_assert_uint_eq(stats().free_page_bytes, 0);
+}
+END_TEST
+
+START_TEST(another_heaps_pages_are_its_own) {
+    struct mheap *heap = mheap_create("own");
+    mheap_free(mheap_alloc_in(heap, 60 * KIB));
+    ck_assert_uint_eq(kept_pages(), 0);
+    mheap_destroy(heap);
+    mheap_free(mheap_malloc(60 * KIB));
+    ck_assert_uint_eq(kept_pages(), 8);
+}
+END_TEST
+
+START_TEST(nothing_is_kept_above_the_soft_limit) {
+    void *live = mheap_malloc(1024 * KIB);
+    mheap_option_set(MHEAP_OPTION_SOFT_LIMIT, 64 * KIB);
+    mheap_free(mheap_malloc(60 * KIB));
+    ck_assert_uint_eq(kept_pages(), 0);
+    mheap_option_set(MHEAP_OPTION_SOFT_LIMIT, 0);
+    mheap_free(mheap_malloc(60 * KIB));
+    ck_assert_uint_eq(kept_pages(), 8);
+    mheap_free(live);
+}
+END_TEST
+
+START_TEST(what_is_kept_serves_before_memory_is_said_to_be_out) {
+    static void *p[8];
+    int n = 0;
+    for (; n < 8; n++) {
+        p[n] = mheap_malloc(64 * KIB);
+    }
+    // From here on the system gives nothing more.
+    mh_sim_fail_from(1);
+    void *rest[4096];
+    int nrest = 0;
+    while (nrest < 4096 && (rest[nrest] = mheap_malloc(300 * KIB)) != NULL) {
+        nrest++;
+    }
+    while (n-- > 0) {
+        mheap_free(p[n]);
+    }
+    ck_assert_uint_eq(kept_pages(), 64);
+    void *all = mheap_malloc(500 * KIB); // where all eight were
+    mh_sim_fail_nothing();
+    ck_assert_ptr_nonnull(all);
+    mheap_free(all);
+    while (nrest-- > 0) {
+        mheap_free(rest[nrest]);
+    }
+}
+END_TEST
+
+START_TEST(hardened_mode_keeps_nothing) {
+    mheap_free(mheap_malloc(100));
+    void *pages = mheap_pages_alloc(mheap_default(), 9);
+    ck_assert(!mh_cache_keep_run(mh_tls_get(), (uintptr_t)pages, 9));
+    mheap_pages_free(pages);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("cache_pages");
+    TCase *keep = tcase_create("keep");
+    tcase_add_checked_fixture(keep, begin, check_books);
+    tcase_add_test(keep, a_large_object_is_kept_for_the_next_of_as_many_pages);
+    tcase_add_test(keep, a_kept_run_takes_no_lock_of_the_heap);
+    tcase_add_test(keep, what_is_kept_is_counted_as_free);
+    tcase_add_test(keep, calloc_of_a_kept_run_is_zero);
+    tcase_add_test(keep, freeing_what_is_kept_is_caught);
+    tcase_add_test(keep, no_more_than_half_a_mib_is_kept);
+    tcase_add_test(keep, objects_of_over_64_kib_are_not_kept);
+    tcase_add_test(keep, spans_of_many_pages_are_kept_too);
+    tcase_add_test(keep, a_run_over_two_arenas_is_none_for_a_span);
+    suite_add_tcase(suite, keep);
+
+    TCase *end = tcase_create("end");
+    tcase_add_checked_fixture(end, begin, check_books);
+    tcase_add_test(end, what_a_quiet_thread_keeps_goes_back_to_the_heap);
+    tcase_add_test(end, nothing_is_kept_when_a_thread_ends);
+    tcase_add_test(end, whoever_frees_keeps);
+    tcase_add_test(end, release_leaves_nothing);
+    tcase_add_test(end, another_heaps_pages_are_its_own);
+    tcase_add_test(end, nothing_is_kept_above_the_soft_limit);
+    tcase_add_test(end, what_is_kept_serves_before_memory_is_said_to_be_out);
+    suite_add_tcase(suite, end);
+
+    TCase *hard = tcase_create("hard");
+    tcase_add_checked_fixture(hard, harden, check_books);
+    tcase_add_test(hard, hardened_mode_keeps_nothing);
+    suite_add_tcase(suite, hard);
+    return mh_test_main(suite);
+}
