@@ -605,6 +605,9 @@ static int check_owned(struct mh_cache *cache) {
 }
 
 int mh_cache_check(struct mh_cache *cache) {
+    if (!mh_cache_pages_are_free(cache)) {
+        return 5;
+    }
     for (unsigned i = 1; i < MH_NCLASSES; i++) {
         int broken = check_bin(cache, i);
         if (broken != 0) {

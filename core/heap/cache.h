@@ -69,6 +69,7 @@ struct mh_bin_count {
 //       words name this cache.
 //   C4  An owned span with free slots is current or on the partial list of its
 //       class, and nothing else is.
+//   C5  The pages it has taken in advance and the runs it keeps are no span's.
 struct mh_cache {
     // id << MH_CLASS_BITS; no page's while the thread is asked to empty its
     // bins (seize.h), so that its next free comes the slow way.
@@ -114,11 +115,11 @@ struct mh_cache {
     uint32_t overdue;     // (a) 1: the told stack is to be drained next time
 
     MH_ALIGNED(MH_CACHE_LINE)
-    struct mh_lock page_lock;      // rank MH_RANK_PAGE_CACHE
-    struct mh_page_cache pages;    // (page_lock)
-    struct mh_page_runs runs;      // (page_lock)
-    struct mh_page_cache seen;     // (page_lock) at the scavenger's last round
-    struct mh_page_runs seen_runs; // (page_lock)
+    struct mh_lock page_lock;   // rank MH_RANK_PAGE_CACHE
+    struct mh_page_cache pages; // (page_lock)
+    struct mh_page_runs runs;   // (page_lock)
+    uint32_t page_calls;        // (page_lock) for pages, modulo 2^32
+    uint32_t seen_page_calls;   // (page_lock) at the scavenger's last round
 
     // The first array of each class, at mh_bin_offset[class]: the bottom, and
     // first_slots places. A bin that may hold more gets an array for as many
@@ -311,7 +312,7 @@ void mh_cache_lose_left(struct mh_cache *cache, uint32_t n);
 // other means: its heap is being destroyed, or its thread vanished in a fork.
 void mh_cache_abandon(struct mh_cache *cache, enum mh_cache_state state);
 
-// mh_cache_check returns the number of the broken invariant C1 to C4 (or 10 + n
+// mh_cache_check returns the number of the broken invariant C1 to C5 (or 10 + n
 // for Sn of one of its spans), 0 if none. Its thread calls it.
 int mh_cache_check(struct mh_cache *cache);
 

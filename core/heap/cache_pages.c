@@ -2,8 +2,6 @@
 
 #include "core/heap/cache_pages.h"
 
-#include <string.h>
-
 #include "core/base/bits.h"
 #include "core/heap/cache.h"
 #include "core/heap/cover.h"
@@ -54,6 +52,7 @@ static uintptr_t cut_locked(struct mh_cache *cache, size_t npages) {
 uintptr_t mh_cache_cut_pages(struct mh_cache *cache, size_t npages) {
     struct mheap *heap = cache->heap;
     mh_lock(&cache->page_lock);
+    cache->page_calls++;
     uintptr_t base = cut_locked(cache, npages);
     if (base == 0) {
         mh_lock(&heap->lock);
@@ -69,6 +68,7 @@ uintptr_t mh_cache_cut_pages(struct mh_cache *cache, size_t npages) {
 bool mh_cache_put_pages(struct mh_cache *cache, uintptr_t base, size_t npages) {
     mh_lock(&cache->page_lock);
     bool put = mh_page_cache_free(&cache->pages, base, npages);
+    cache->page_calls++;
     mh_unlock(&cache->page_lock);
     return put;
 }
@@ -85,31 +85,35 @@ uintptr_t mh_cache_take_run(struct mh_cache *cache, size_t npages) {
     }
     mh_lock(&cache->page_lock);
     uintptr_t base = mh_page_runs_take(&cache->runs, npages);
+    cache->page_calls++;
     mh_unlock(&cache->page_lock);
     return base;
 }
 
-// A small span must lie in one arena (S1).
-static bool crosses_arenas(uintptr_t base, size_t npages) {
-    return ((base ^ (base + bytes_of(npages) - 1)) >> MH_ARENA_SHIFT) != 0;
+// In hardened mode what was freed lies still for long, and elsewhere. A heap
+// that cannot grow needs each hole to be where all can see it: otherwise what
+// fits into a small one is cut from a large one.
+static bool may_keep(const struct mheap *heap) {
+    return !mh_hard_on && MH_LOAD_RELAXED(&heap->is_short) == 0 &&
+           !mh_headroom_lacks(0);
 }
 
-// In hardened mode what was freed lies still for long, and elsewhere.
 bool mh_cache_keep_run(struct mh_cache *cache, uintptr_t base, size_t npages) {
-    if (cache == NULL || !mh_page_runs_serves(npages) || mh_hard_on ||
-        crosses_arenas(base, npages) || mh_headroom_lacks(0)) {
+    if (cache == NULL || !mh_page_runs_serves(npages) ||
+        mh_arena_crosses(base, npages) || !may_keep(cache->heap)) {
         return false;
     }
     struct mheap *heap = cache->heap;
     mh_lock(&cache->page_lock);
+    bool first = mh_page_runs_is_empty(&cache->runs);
     while (!mh_page_runs_put(&cache->runs, base, npages)) {
         mh_lock(&heap->lock);
         mh_page_runs_make_room(&heap->pages, &cache->runs, npages);
         mh_unlock(&heap->lock);
     }
-    size_t kept = mh_page_runs_count(&cache->runs);
+    cache->page_calls++;
     mh_unlock(&cache->page_lock);
-    mh_heap_note_idle(kept);
+    mh_heap_note_kept(first);
     return true;
 }
 
@@ -131,12 +135,34 @@ void mh_cache_flush_pages(struct mh_cache *cache) {
     mh_unlock(&cache->page_lock);
 }
 
+// As below.
+static bool flush_runs(struct mh_cache *cache, const struct mheap *heap) {
+    mh_lock(&cache->page_lock);
+    bool any = !mh_page_runs_is_empty(&cache->runs) && cache->heap == heap;
+    if (any) {
+        mh_lock(&cache->heap->lock);
+        mh_page_runs_flush(&cache->heap->pages, &cache->runs);
+        mh_unlock(&cache->heap->lock);
+    }
+    mh_unlock(&cache->page_lock);
+    return any;
+}
+
+bool mh_cache_flush_own_runs(const struct mheap *heap) {
+    struct mh_cache *cache = mh_cache_of_pages(heap);
+    return cache != NULL && flush_runs(cache, heap);
+}
+
+void mh_cache_flush_all_runs(const struct mheap *heap) {
+    uint64_t count = MH_LOAD_ACQUIRE(&mh_caches.count);
+    for (uint32_t id = 1; id < count; id++) {
+        (void)flush_runs(mh_cache_by_id(id), heap);
+    }
+}
+
 // A cache that holds pages is in use, and its heap stays what it is while the
 // lock is held: whoever ends it flushes it first.
 void mh_cache_flush_pages_if_any(struct mh_cache *cache) {
-    if (cache == NULL) {
-        return;
-    }
     mh_lock(&cache->page_lock);
     if (holds_any(cache)) {
         flush_locked(cache);
@@ -144,20 +170,16 @@ void mh_cache_flush_pages_if_any(struct mh_cache *cache) {
     mh_unlock(&cache->page_lock);
 }
 
-// Pages that have not changed since the look before are a thread's that makes
-// no calls.
+// A thread that has asked for no pages, and brought none, since the look before
+// makes no calls.
 bool mh_cache_flush_pages_if_quiet(struct mh_cache *cache) {
     mh_lock(&cache->page_lock);
     bool holds = holds_any(cache);
-    bool quiet =
-        cache->pages.free == cache->seen.free &&
-        cache->pages.base == cache->seen.base &&
-        memcmp(&cache->runs, &cache->seen_runs, sizeof(cache->runs)) == 0;
+    bool quiet = cache->page_calls == cache->seen_page_calls;
     if (holds && quiet) {
         flush_locked(cache);
     }
-    cache->seen = cache->pages;
-    cache->seen_runs = cache->runs;
+    cache->seen_page_calls = cache->page_calls;
     mh_unlock(&cache->page_lock);
     return holds && !quiet;
 }
@@ -169,4 +191,37 @@ size_t mh_cache_free_pages(struct mh_cache *cache, size_t *released_out) {
     *released_out = mh_popcount64(cache->pages.released);
     mh_unlock(&cache->page_lock);
     return free;
+}
+
+static bool is_no_spans(uintptr_t base, size_t npages) {
+    bool none = true;
+    for (size_t i = 0; i < npages; i++) {
+        none = none && *mh_arena_page_word(mh_arena_of_known(base),
+                                           base + bytes_of(i)) == 0;
+    }
+    return none;
+}
+
+static bool pages_are_free(const struct mh_page_cache *pages) {
+    bool sound = mh_page_cache_check(pages) == 0;
+    for (uint64_t left = pages->free; sound && left != 0; left &= left - 1) {
+        sound = is_no_spans(pages->base + bytes_of(mh_ctz64(left)), 1);
+    }
+    return sound;
+}
+
+static bool runs_are_free(const struct mh_page_runs *runs) {
+    bool sound = mh_page_runs_check(runs) == 0;
+    for (unsigned i = 0; sound && i < MH_PAGE_RUNS; i++) {
+        uint64_t run = runs->run[i];
+        sound = is_no_spans(mh_page_run_base(run), mh_page_run_pages(run));
+    }
+    return sound;
+}
+
+bool mh_cache_pages_are_free(struct mh_cache *cache) {
+    mh_lock(&cache->page_lock);
+    bool sound = pages_are_free(&cache->pages) && runs_are_free(&cache->runs);
+    mh_unlock(&cache->page_lock);
+    return sound;
 }

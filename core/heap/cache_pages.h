@@ -32,17 +32,27 @@ struct mh_cache *mh_cache_of_pages(const struct mheap *heap);
 uintptr_t mh_cache_take_run(struct mh_cache *cache, size_t npages);
 
 // mh_cache_keep_run keeps Ready pages; older ones go back to the heap when
-// there are too many. False when they are not such as are kept, while the soft
-// limit is passed, or when the cache is NULL.
+// there are too many. False when they are not such as are kept, while memory is
+// short, or when the cache is NULL.
 bool mh_cache_keep_run(struct mh_cache *cache, uintptr_t base, size_t npages);
 
 // mh_cache_flush_pages gives all of a cache's pages back to its heap. Takes its
 // page lock, and the heap's. mh_cache_flush_pages_if_any is for a cache that
-// may be nobody's, or NULL; mh_cache_flush_pages_if_quiet flushes what has not
-// changed since the last look, and returns true when there are pages left.
+// may be nobody's; mh_cache_flush_pages_if_quiet flushes those of a thread that
+// has not used them since the last look, and returns true when pages are left.
 void mh_cache_flush_pages(struct mh_cache *cache);
 void mh_cache_flush_pages_if_any(struct mh_cache *cache);
 bool mh_cache_flush_pages_if_quiet(struct mh_cache *cache);
+
+// mh_cache_flush_own_runs gives back what the calling thread has kept of a
+// heap; false when that was nothing. mh_cache_flush_all_runs does for all
+// threads.
+bool mh_cache_flush_own_runs(const struct mheap *heap);
+void mh_cache_flush_all_runs(const struct mheap *heap);
+
+// mh_cache_pages_are_free: no page that a cache holds is a span's, and both
+// records are sound. Owner only. Takes the page lock.
+bool mh_cache_pages_are_free(struct mh_cache *cache);
 
 // mh_cache_free_pages is how many pages a cache holds; *released_out how many
 // of them are released.

@@ -286,7 +286,7 @@ static void recount_span(struct mh_span *span, void *arg) {
 static void recount_heaps(void) {
     for (uint32_t i = 0; i < mh_heaps.count; i++) {
         struct mh_heap_counts *counts = &mh_heaps.table[i]->counts;
-        // Together: a run may have been a span's before.
+        // Together: more of them may be alive than came from the heap.
         counts->large_allocs += counts->run_allocs;
         counts->large_alloc_bytes += counts->run_alloc_bytes;
         counts->run_allocs = counts->run_frees = 0;

@@ -48,6 +48,7 @@ static enum mh_status map_locked(struct mheap *heap, size_t size,
         mh_sys_fault((void *)base, size, was, MH_FOR_HEAP) == MH_OK) {
         return status; // as if it had not been mapped
     }
+    MH_STORE_RELAXED(&heap->is_short, 0);
     // The room begins behind the range now. When there is no record for its
     // pages, and the system does not take them back, they are nobody's.
     heap->room.next = base + size;
@@ -234,17 +235,32 @@ static void count_freed_locked(struct mheap *heap, size_t n, size_t npages) {
                      counts->large_free_bytes + bytes_of(npages));
 }
 
+// It could not have so many pages more. What would be refused in better times,
+// too, says nothing.
+static void note_short(struct mheap *heap, size_t npages) {
+    if (npages <= MH_CHUNK_PAGES) {
+        MH_STORE_RELAXED(&heap->is_short, 1);
+    }
+}
+
 static uintptr_t alloc_pages(struct mheap *heap, size_t npages,
                              size_t align_pages, enum purpose purpose,
                              bool *zero_out) {
     mh_heap_note_stranger();
     mh_lock(&heap->lock);
-    uintptr_t base =
-        alloc_pages_locked(heap, npages, align_pages, purpose, zero_out);
+    uintptr_t base = take_pages_locked(heap, npages, align_pages, zero_out);
+    if (base == 0) {
+        // The heap does not grow while the thread keeps pages of it.
+        mh_unlock(&heap->lock);
+        (void)mh_cache_flush_own_runs(heap);
+        mh_lock(&heap->lock);
+        base = alloc_pages_locked(heap, npages, align_pages, purpose, zero_out);
+    }
     if (base == 0) {
         // The system refuses: give it what is free, and ask once more.
+        note_short(heap, npages);
         mh_unlock(&heap->lock);
-        mh_cache_flush_pages_if_any(mh_cache_of_pages(heap));
+        mh_cache_flush_all_runs(heap);
         mh_lock(&heap->lock);
         mh_heap_release_locked(heap);
         base = alloc_pages_locked(heap, npages, align_pages, purpose, zero_out);
@@ -380,17 +396,16 @@ static bool extend_pages(struct mheap *heap, uintptr_t base, size_t npages,
     return done;
 }
 
-// Moving needs more than growing in place: it is worth asking twice.
+// Moving needs more than growing in place: it is worth asking again. What lies
+// behind may be pages that this thread keeps.
 bool mh_heap_extend_pages(struct mheap *heap, uintptr_t base, size_t npages,
                           size_t extra) {
     uint64_t refusals = mh_headroom_refusals();
     return extend_pages(heap, base, npages, extra) ||
+           (mh_cache_flush_own_runs(heap) &&
+            extend_pages(heap, base, npages, extra)) ||
            (mh_headroom_reclaim(refusals) &&
             extend_pages(heap, base, npages, extra));
-}
-
-static bool crosses_arenas(uintptr_t base, size_t npages) {
-    return ((base ^ (base + bytes_of(npages) - 1)) >> MH_ARENA_SHIFT) != 0;
 }
 
 // Pages for a small span from the heap. A small span lies in one arena (S1):
@@ -398,7 +413,7 @@ static bool crosses_arenas(uintptr_t base, size_t npages) {
 // which holds 64 aligned pages, always do.
 static uintptr_t heap_pages(struct mheap *heap, size_t npages, bool *zero) {
     uintptr_t base = mh_heap_alloc_pages(heap, npages, 1, zero);
-    if (base != 0 && crosses_arenas(base, npages)) {
+    if (base != 0 && mh_arena_crosses(base, npages)) {
         mh_heap_free_pages(heap, base, npages);
         size_t align = (size_t)1 << (mh_log2(npages - 1) + 1);
         base = mh_heap_alloc_pages(heap, npages, align, zero);
@@ -483,7 +498,8 @@ void mh_heap_free_span(struct mh_span *span, struct mh_cache *cache) {
     }
 
     // Not for another thread, nor for nobody: such frees are to give back.
-    bool mine = cache != NULL && cache == mh_cache_of_pages(heap);
+    bool mine = cache != NULL && cache == mh_cache_of_pages(heap) &&
+                MH_LOAD_RELAXED(&cache->seized) == 0;
     bool kept = (cache != NULL && cache->heap == heap &&
                  mh_cache_put_pages(cache, base, npages)) ||
                 (mine && mh_cache_keep_run(cache, base, npages));

@@ -9,7 +9,7 @@
 //   1. a bin of this thread's cache                          cache.h
 //   2. free bits of a span this cache owns                   span.h
 //   3. a span of the central list of the class               central.h
-//   4. a new span from the page cache or the page allocator  here
+//   4. a new span from the page cache, a kept run, or the page allocator  here
 //   5. more address space                                    arena.h
 //   6. NULL
 //
@@ -44,9 +44,12 @@ struct mh_heap_counts {
     uint64_t large_frees;       // (h)
     uint64_t large_free_bytes;  // (h)
     // Besides, those whose pages came from a run that a thread had kept, or
-    // went to one: not with the lock.
-    uint64_t run_allocs, run_alloc_bytes;
+    // went to one: not with the lock. The child of a fork adds them to the
+    // above.
+    MH_ALIGNED(MH_CACHE_LINE) uint64_t run_allocs;
+    uint64_t run_alloc_bytes;
     uint64_t run_frees, run_free_bytes;
+    MH_ALIGNED(MH_CACHE_LINE)
     uint64_t spans_made; // other spans than those of large objects
     uint64_t spans_freed;
     uint64_t released_bytes; // given back to the system, ever
@@ -76,6 +79,7 @@ struct mheap {
     uint32_t huge_arenas; // (a) that ask for huge pages or are to be settled
     uint32_t huge_next;   // of the scavenger: the arena it looks at next
     uint32_t huge_news;   // (a) 1: pages came since it looked at the first one
+    uint32_t is_short;    // (a) 1: it could not grow, and had no more since
 
     struct mh_lock side_lock; // rank MH_RANK_SIDE
     struct mh_cache *side;    // (side_lock) for threads without a cache
@@ -127,8 +131,8 @@ struct mh_span *mh_heap_new_span(struct mheap *heap, unsigned size_class,
                                  struct mh_cache *cache);
 
 // mh_heap_free_span gives an idle small span, that is on no list and can end
-// (mh_span_can_end), back. Its
-// pages go to the cache's page cache where they fit, or to the heap. cache may
+// (mh_span_can_end), back. Its pages go to the cache's page cache where they
+// fit, are kept as a run by the calling thread's, or go to the heap. cache may
 // be NULL.
 void mh_heap_free_span(struct mh_span *span, struct mh_cache *cache);
 

@@ -130,6 +130,9 @@ static uint64_t begin_sweep(struct mheap *heap) {
 static void end_sweep(struct mheap *heap, size_t given) {
     mh_lock(&heap->lock);
     mh_demand_end(&heap->demand, look_locked(heap), given);
+    if (given != 0) {
+        MH_STORE_RELAXED(&heap->is_short, 0); // there was more than is needed
+    }
     mh_unlock(&heap->lock);
 }
 
@@ -321,6 +324,15 @@ static enum mh_scav_mode mode(void) {
 void mh_heap_note_idle(size_t idle_pages) {
     if (idle_pages >= WAKE_PAGES && mode() != MH_SCAV_OFF &&
         MH_LOAD_RELAXED(&mh_scavenger.state) != MH_SCAV_AWAKE) {
+        mh_scav_take_note(MH_SCAV_IDLE);
+    }
+}
+
+// However little: many threads may keep as much. A thread that is not there yet
+// needs no note: the heap is small.
+void mh_heap_note_kept(bool first) {
+    mh_heap_note_freed();
+    if (first && mode() == MH_SCAV_CALLS) {
         mh_scav_take_note(MH_SCAV_IDLE);
     }
 }

@@ -61,6 +61,12 @@ static inline struct mh_arena *mh_arena_of(uintptr_t p) {
     return MH_LOAD_ACQUIRE(&mh_arena_map.table[number]);
 }
 
+// mh_arena_crosses: a run of heap pages lies in more than one arena.
+static inline bool mh_arena_crosses(uintptr_t base, size_t npages) {
+    uintptr_t last = base + ((uintptr_t)npages << MH_PAGE_SHIFT) - 1;
+    return ((base ^ last) >> MH_ARENA_SHIFT) != 0;
+}
+
 // mh_arena_of_known is mh_arena_of for a pointer the heap itself made.
 static inline struct mh_arena *mh_arena_of_known(uintptr_t p) {
     uintptr_t entry =

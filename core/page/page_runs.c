@@ -50,6 +50,7 @@ bool mh_page_runs_put(struct mh_page_runs *runs, uintptr_t base,
         i++;
     }
     runs->run[i] = (uint64_t)base + npages;
+    MH_ASSERT(mh_page_runs_check(runs) == 0);
     return true;
 }
 
@@ -72,6 +73,7 @@ void mh_page_runs_make_room(struct mh_palloc *p, struct mh_page_runs *runs,
 
 void mh_page_runs_flush(struct mh_palloc *p, struct mh_page_runs *runs) {
     unsigned n = 0;
+    MH_ASSERT(mh_page_runs_check(runs) == 0);
     while (n < MH_PAGE_RUNS && runs->run[n] != 0) {
         n++;
     }

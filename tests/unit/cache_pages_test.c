@@ -232,30 +232,125 @@ START_TEST(nothing_is_kept_above_the_soft_limit) {
 }
 END_TEST
 
-START_TEST(what_is_kept_serves_before_memory_is_said_to_be_out) {
-    static void *p[8];
-    int n = 0;
-    for (; n < 8; n++) {
-        p[n] = mheap_malloc(64 * KIB);
+static void *kept[8];
+
+static void keep_all(void *arg) {
+    (void)arg;
+    mheap_free(mheap_malloc(100));
+    others_cache = mh_tls_get();
+    for (int i = 0; i < 8; i++) {
+        kept[i] = mheap_malloc(64 * KIB);
     }
-    // From here on the system gives nothing more.
+    for (int i = 0; i < 8; i++) {
+        mheap_free(kept[i]);
+    }
+}
+
+START_TEST(what_others_keep_serves_before_memory_is_said_to_be_out) {
+    mh_actor_do(&other, keep_all, NULL);
+    ck_assert_uint_eq(mh_page_runs_count(&others_cache->runs), 64);
     mh_sim_fail_from(1);
-    void *rest[4096];
-    int nrest = 0;
-    while (nrest < 4096 && (rest[nrest] = mheap_malloc(300 * KIB)) != NULL) {
-        nrest++;
+    bool had = false;
+    for (void *p = mheap_malloc(250 * KIB); p != NULL;
+         p = mheap_malloc(250 * KIB)) {
+        had = had || p == kept[0];
     }
-    while (n-- > 0) {
-        mheap_free(p[n]);
+    mh_sim_fail_nothing();
+    ck_assert(had);
+    mh_actor_end(&other);
+}
+END_TEST
+
+START_TEST(a_busy_thread_keeps_its_runs_from_round_to_round) {
+    make_a_call();
+    for (int i = 0; i < 4; i++) {
+        mh_actor_do(&other, keep_some, NULL);
+        let_a_period_pass();
+        ck_assert_uint_eq(mh_page_runs_count(&others_cache->runs), 8);
+    }
+    mh_actor_end(&other);
+}
+END_TEST
+
+START_TEST(keeping_anything_asks_for_a_round) {
+    let_a_period_pass();
+    let_a_period_pass();
+    let_a_period_pass();
+    mheap_release(); // nothing else asks for one
+    mh_scavenger.notes = 0;
+    uint32_t before = mh_scavenger.rounds;
+    now += MH_SCAV_PERIOD_NS;
+    mh_sim_set_clock(now);
+    mh_actor_do(&other, keep_some, NULL);
+    ck_assert_uint_eq(mh_scavenger.rounds, before + 1);
+    mh_actor_end(&other);
+}
+END_TEST
+
+START_TEST(an_object_grows_over_pages_that_are_kept) {
+    char *p = mheap_malloc(64 * KIB);
+    char *behind = mheap_malloc(64 * KIB);
+    ck_assert_ptr_eq(behind, p + 64 * KIB);
+    mheap_free(behind);
+    ck_assert_uint_eq(kept_pages(), 8);
+    ck_assert_ptr_eq(mheap_realloc(p, 128 * KIB), p);
+    ck_assert_uint_eq(kept_pages(), 0);
+}
+END_TEST
+
+START_TEST(the_check_finds_pages_of_a_span_among_those_kept) {
+    struct mh_cache *cache = mh_tls_get();
+    ck_assert_int_eq(mh_cache_check(cache), 0);
+    uintptr_t base = (uintptr_t)mheap_malloc(60 * KIB);
+    ck_assert(mh_page_runs_put(&cache->runs, base, 8));
+    ck_assert_int_eq(mh_cache_check(cache), 5);
+    ck_assert_uint_eq(mh_page_runs_take(&cache->runs, 8), base);
+    cache->runs.run[1] = base + 8;
+    ck_assert_int_eq(mh_cache_check(cache), 5);
+    cache->runs.run[1] = 0;
+}
+END_TEST
+
+START_TEST(the_heap_does_not_grow_while_pages_are_kept) {
+    static void *p[8];
+    for (int i = 0; i < 8; i++) {
+        p[i] = mheap_malloc(64 * KIB);
+    }
+    // The rest of what is mapped.
+    struct mheap *heap = mheap_default();
+    static void *rest[512];
+    int n = 0;
+    uint64_t total = heap->pages.total_pages;
+    while (heap->pages.total_pages == total) {
+        rest[n++] = mheap_malloc(64 * KIB);
+    }
+    mheap_free(rest[--n]);
+    total = heap->pages.total_pages;
+    void *most = mheap_malloc((heap->pages.free_pages - 7) * MH_PAGE_SIZE);
+    for (int i = 0; i < 8; i++) {
+        mheap_free(p[i]);
     }
     ck_assert_uint_eq(kept_pages(), 64);
     void *all = mheap_malloc(500 * KIB); // where all eight were
-    mh_sim_fail_nothing();
     ck_assert_ptr_nonnull(all);
-    mheap_free(all);
-    while (nrest-- > 0) {
-        mheap_free(rest[nrest]);
+    ck_assert_uint_eq(heap->pages.total_pages, total);
+    ck_assert_uint_eq(kept_pages(), 0);
+    mheap_free(most);
+}
+END_TEST
+
+START_TEST(a_heap_that_could_not_grow_keeps_nothing) {
+    mh_sim_fail_from(1);
+    void *p = mheap_malloc(60 * KIB);
+    while (mheap_malloc(1024 * KIB) != NULL) {
     }
+    mheap_free(p);
+    ck_assert_uint_eq(kept_pages(), 0);
+    mh_sim_fail_nothing();
+    void *big = mheap_malloc(8192 * KIB); // it grows again
+    ck_assert_ptr_nonnull(big);
+    mheap_free(mheap_malloc(60 * KIB));
+    ck_assert_uint_eq(kept_pages(), 8);
 }
 END_TEST
 
@@ -290,7 +385,14 @@ int main(void) {
     tcase_add_test(end, release_leaves_nothing);
     tcase_add_test(end, another_heaps_pages_are_its_own);
     tcase_add_test(end, nothing_is_kept_above_the_soft_limit);
-    tcase_add_test(end, what_is_kept_serves_before_memory_is_said_to_be_out);
+    tcase_add_test(end,
+                   what_others_keep_serves_before_memory_is_said_to_be_out);
+    tcase_add_test(end, a_busy_thread_keeps_its_runs_from_round_to_round);
+    tcase_add_test(end, keeping_anything_asks_for_a_round);
+    tcase_add_test(end, an_object_grows_over_pages_that_are_kept);
+    tcase_add_test(end, the_check_finds_pages_of_a_span_among_those_kept);
+    tcase_add_test(end, the_heap_does_not_grow_while_pages_are_kept);
+    tcase_add_test(end, a_heap_that_could_not_grow_keeps_nothing);
     suite_add_tcase(suite, end);
 
     TCase *hard = tcase_create("hard");
