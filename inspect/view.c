@@ -156,6 +156,7 @@ static bool shapes_fit(const struct mh_reader *reader) {
            (uint64_t)rows[MH_F_span_free].count * rows[MH_F_span_free].width <=
                8192 &&
            rows[MH_F_cache_bins].count >= is->nclasses &&
+           rows[MH_F_cache_bottoms].count >= is->nclasses &&
            (rows[MH_F_cache_counts].width == 0 ||
             rows[MH_F_cache_counts].count >= is->nclasses);
 }

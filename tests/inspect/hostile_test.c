@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "inspect/view.h"
+#include "mheap/inspect.h"
 #include "tests/inspect/fake_heap.h"
 #include "tests/inspect/hostile_patch.h"
 #include "tests/inspect/view_oracle.h"
@@ -232,6 +233,19 @@ START_TEST(a_bin_that_ends_outside_itself_is_a_finding) {
 }
 END_TEST
 
+static const char *const by_class[] = {"cache.bins", "cache.bottoms",
+                                       "cache.counts"};
+
+START_TEST(an_array_shorter_than_there_are_classes_is_refused) {
+    enum { COUNT = MHEAP_INSPECT_NAME_SIZE + 8 }; // in a row
+    struct mh_view_options options = {.root = FAKE_ROOT};
+    uint64_t row = fake_heap_row(&heap, by_class[_i]);
+    fake_heap_root_put(&heap, (size_t)(row - FAKE_ROOT) + COUNT, 4, 1);
+    ck_assert_int_eq(mh_view_open(&heap.target, &options, &view),
+                     MH_VIEW_CORRUPT);
+}
+END_TEST
+
 START_TEST(pages_of_a_cache_that_cannot_be_are_a_finding) {
     uint64_t cache = fake_heap_cache(&heap, 1);
     uint64_t run = fake_heap_get(&heap, cache, "cache.runs", 0);
@@ -358,6 +372,9 @@ static Suite *hostile_suite(void) {
     tcase_add_test(lies, a_span_on_pages_of_no_heap_is_a_finding);
     tcase_add_test(lies, a_cache_that_is_another_is_a_finding);
     tcase_add_test(lies, a_bin_that_ends_outside_itself_is_a_finding);
+    tcase_add_loop_test(lies,
+                        an_array_shorter_than_there_are_classes_is_refused, 0,
+                        sizeof(by_class) / sizeof(by_class[0]));
     tcase_add_test(lies, pages_of_a_cache_that_cannot_be_are_a_finding);
     tcase_add_test(lies, room_that_is_not_reserved_is_a_finding);
     tcase_add_test(lies, chunks_between_chunks_are_a_finding);
