@@ -210,17 +210,34 @@ static bool is_foreign(uintptr_t p) {
            mh_page_word_owner(word) != cache->id && cache->next_thread == NULL;
 }
 
+// The first free into a group of pairs since it was drained.
+static MH_NOINLINE void tell(void *p, struct mh_span *span,
+                             const char *function) {
+    uintptr_t at = (uintptr_t)p;
+    if (MH_UNLIKELY(!mh_remote_tell(mh_arena_of_known(at), at, span))) {
+        report_bad(p, function);
+    }
+    mh_heap_poke_freeing();
+}
+
 // A free that was refused is never tried again: its object may have been taken
-// in meanwhile, and be somebody else's by now.
+// in meanwhile, and be somebody else's by now. What is called here is called
+// last, so that other threads' objects are freed without a frame.
 void mh_free_slow(void *p, const char *function) {
     uintptr_t at = (uintptr_t)p;
-    if (MH_LIKELY(is_foreign(at))) {
-        if (MH_UNLIKELY(!mh_remote_free(mh_arena_of_known(at), at))) {
-            report_bad(p, function);
+    if (MH_UNLIKELY(!is_foreign(at))) {
+        if (p != NULL) {
+            free_other(p, function);
         }
+        return;
+    }
+    struct mh_span *span = mh_remote_mark(mh_arena_of_known(at), at);
+    if (MH_UNLIKELY(span == NULL)) {
+        report_bad(p, function);
+    } else if (MH_UNLIKELY(mh_remote_touch(span, mh_remote_group(at)))) {
+        tell(p, span, function);
+    } else {
         mh_heap_poke_freeing();
-    } else if (p != NULL) {
-        free_other(p, function);
     }
 }
 

@@ -56,30 +56,36 @@ static inline bool mh_remote_touch(struct mh_span *span, uint64_t group) {
     return true;
 }
 
-// mh_remote_free frees the object at p, a multiple of 16 in a small span of
-// arena. False when p is no live object: nothing has changed then.
-static MH_ALWAYS_INLINE bool mh_remote_free(struct mh_arena *arena,
-                                            uintptr_t p) {
+// mh_remote_mark is the first half: it sets the remote bit of the object at p,
+// a multiple of 16 in a small span of arena, and returns that span. NULL when p
+// is no live object: nothing has changed then. If touching the span's group
+// says so, telling follows.
+static MH_ALWAYS_INLINE struct mh_span *mh_remote_mark(struct mh_arena *arena,
+                                                       uintptr_t p) {
     struct mh_pair *pair = mh_arena_pair(arena, p);
     // The owner's processor has the line: it comes once, to be written.
     MH_PREFETCH_WRITE(pair);
     if (!mh_remote_is_live(pair, mh_pair_bit(p))) {
-        return false;
+        return NULL;
     }
     // Before the object is given away: afterwards only the protocol below keeps
     // the record from changing.
     struct mh_span *span = mh_arena_span(arena, p);
-    uint64_t group = mh_remote_group(p);
     mh_heap_note_stranger();
 
     // seq_cst: release for what the program wrote to the object, and ordered
     // with the note, see mh_remote_touch. From here on the owner may drain the
     // bit, so a live bit that is clear now says nothing; a second free that
     // slipped in between the look above and this is found by the drain.
-    if (mh_bit_set_atomic(&pair->remote, mh_pair_bit_number(p))) {
-        return false;
-    }
-    return !mh_remote_touch(span, group) || mh_remote_tell(arena, p, span);
+    bool again = mh_bit_set_atomic(&pair->remote, mh_pair_bit_number(p));
+    return MH_UNLIKELY(again) ? NULL : span;
+}
+
+// mh_remote_free is all of it. False when p is no live object.
+static inline bool mh_remote_free(struct mh_arena *arena, uintptr_t p) {
+    struct mh_span *span = mh_remote_mark(arena, p);
+    return span != NULL && (!mh_remote_touch(span, mh_remote_group(p)) ||
+                            mh_remote_tell(arena, p, span));
 }
 
 #endif // MHEAP_CORE_HEAP_REMOTE_H
