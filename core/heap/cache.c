@@ -350,20 +350,6 @@ static uint32_t run_length(const struct mh_place *places, size_t max,
     return i;
 }
 
-// Makes n neighbouring slots free, from number `first` on.
-static void set_free(struct mh_span *span, uint32_t first, uint32_t n) {
-    uint32_t limit = first + n;
-    uint64_t bits = ~mh_low_bits(first % 64);
-    for (uint32_t word = first / 64; word <= (limit - 1) / 64; word++) {
-        bits &= mh_low_bits(limit - word * 64);
-        MH_ASSERT((span->free[word] & bits) == 0);
-        MH_STORE_RELAXED(&span->free[word], span->free[word] | bits);
-        span->free_words = (uint16_t)(span->free_words | 1u << word);
-        bits = ~UINT64_C(0);
-    }
-    MH_STORE_RELAXED(&span->nfree, span->nfree + n);
-}
-
 // Gives slots of one class back to the span of the first, for as long as they
 // lie in it; the number of them. Objects that were freed in the order they were
 // made, or in reverse, go a run of neighbours at a time.
@@ -382,7 +368,7 @@ static size_t give_run(struct mh_cache *cache, unsigned size_class,
         uint32_t down = up > 1 ? 1
                                : run_length(places + i, least(n - i, slot + 1),
                                             -(uintptr_t)info->size);
-        set_free(span, slot - (down - 1), up + down - 1);
+        mh_span_put_free_run(span, slot - (down - 1), up + down - 1);
         i += up + down - 1;
     }
     settle(cache, span, size_class);

@@ -30,6 +30,19 @@ void mh_span_put_free(struct mh_span *span, uint32_t slot) {
     MH_STORE_RELAXED(&span->nfree, span->nfree + 1);
 }
 
+void mh_span_put_free_run(struct mh_span *span, uint32_t first, uint32_t n) {
+    uint32_t limit = first + n;
+    uint64_t bits = ~mh_low_bits(first % 64);
+    for (uint32_t word = first / 64; word <= (limit - 1) / 64; word++) {
+        bits &= mh_low_bits(limit - word * 64);
+        MH_ASSERT((span->free[word] & bits) == 0);
+        MH_STORE_RELAXED(&span->free[word], span->free[word] | bits);
+        span->free_words = (uint16_t)(span->free_words | 1u << word);
+        bits = ~UINT64_C(0);
+    }
+    MH_STORE_RELAXED(&span->nfree, span->nfree + n);
+}
+
 void mh_span_fill_free(struct mh_span *span) {
     uint32_t full = span->nslots / 64;
     uint64_t rest = mh_low_bits(span->nslots % 64);
@@ -106,15 +119,19 @@ static void report_strays(uintptr_t base, uint64_t strays) {
     }
 }
 
-// Makes the slots of one pair word, `offset` bytes from base, free.
-static uint32_t free_bits(struct mh_span *span, uintptr_t offset,
-                          uint64_t bits) {
+// The slot that a granule of the pair word `offset` bytes from base begins.
+static uint32_t slot_of_bit(const struct mh_span *span, uintptr_t offset,
+                            unsigned granule) {
+    uintptr_t at = offset + ((uintptr_t)granule << MH_GRANULE_SHIFT);
+    return (uint32_t)((uint64_t)at * span->magic >> 32);
+}
+
+static void free_scattered(struct mh_span *span, uintptr_t offset,
+                           uint64_t bits) {
     unsigned words = span->free_words;
-    uint64_t magic = span->magic;
     uint32_t n = 0;
     for (; bits != 0; bits &= bits - 1) {
-        uintptr_t at = offset + ((uintptr_t)mh_ctz64(bits) << MH_GRANULE_SHIFT);
-        uint32_t slot = (uint32_t)(at * magic >> 32);
+        uint32_t slot = slot_of_bit(span, offset, mh_ctz64(bits));
         uint64_t *word = &span->free[slot / 64];
         MH_ASSERT(!mh_bit_get(*word, slot));
         MH_STORE_RELAXED(word, mh_bit_with(*word, slot));
@@ -123,7 +140,25 @@ static uint32_t free_bits(struct mh_span *span, uintptr_t offset,
     }
     span->free_words = (uint16_t)words;
     MH_STORE_RELAXED(&span->nfree, span->nfree + n);
-    return n;
+}
+
+// Makes the slots of one pair word, `offset` bytes from base, free. Mostly they
+// are neighbours, for what is made together is freed together.
+static uint32_t free_bits(struct mh_span *span, uintptr_t offset,
+                          uint64_t bits) {
+    if ((bits & (bits - 1)) == 0) {
+        free_scattered(span, offset, bits);
+        return 1;
+    }
+    uint32_t first = slot_of_bit(span, offset, mh_ctz64(bits));
+    uint32_t last = slot_of_bit(span, offset, 63 - mh_clz64(bits));
+    uint32_t count = mh_popcount64(bits);
+    if (last - first + 1 == count) {
+        mh_span_put_free_run(span, first, count);
+    } else {
+        free_scattered(span, offset, bits);
+    }
+    return count;
 }
 
 // Moves the remote bits of the pair word of `offset` bytes from base to free
@@ -146,8 +181,9 @@ static uint32_t drain_pair(struct mh_span *span, struct mh_pair *pair,
     uint64_t strays = MH_CHECKS ? remote & ~live : 0;
     if (MH_UNLIKELY(strays != 0)) {
         report_strays((uintptr_t)span->base + offset, strays);
+        remote &= ~strays;
     }
-    return free_bits(span, offset, remote & ~strays);
+    return remote != 0 ? free_bits(span, offset, remote) : 0;
 }
 
 static uint32_t drain_group(struct mh_span *span, struct mh_pair *pairs,

@@ -157,6 +157,10 @@ static inline uintptr_t mh_span_object(const struct mh_span *span) {
 // live, remote and free.
 void mh_span_put_free(struct mh_span *span, uint32_t slot);
 
+// mh_span_put_free_run marks n neighbouring slots free, from number first on;
+// n > 0.
+void mh_span_put_free_run(struct mh_span *span, uint32_t first, uint32_t n);
+
 // mh_span_fill_free makes every slot of a new span free.
 void mh_span_fill_free(struct mh_span *span);
 
