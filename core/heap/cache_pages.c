@@ -68,7 +68,8 @@ uintptr_t mh_cache_cut_pages(struct mh_cache *cache, size_t npages) {
 bool mh_cache_put_pages(struct mh_cache *cache, uintptr_t base, size_t npages) {
     mh_lock(&cache->page_lock);
     bool put = mh_page_cache_free(&cache->pages, base, npages);
-    cache->page_calls++;
+    // The scavenger, which has seized it, makes no call of the thread's.
+    cache->page_calls += put && MH_LOAD_RELAXED(&cache->seized) == 0;
     mh_unlock(&cache->page_lock);
     return put;
 }
@@ -90,6 +91,9 @@ uintptr_t mh_cache_take_run(struct mh_cache *cache, size_t npages) {
     return base;
 }
 
+// A note may come too soon after a round, and be dropped: then another follows.
+enum { CALLS_PER_NOTE = 32 };
+
 // In hardened mode what was freed lies still for long, and elsewhere. A heap
 // that cannot grow needs each hole to be where all can see it: otherwise what
 // fits into a small one is cut from a large one.
@@ -105,20 +109,29 @@ bool mh_cache_keep_run(struct mh_cache *cache, uintptr_t base, size_t npages) {
     }
     struct mheap *heap = cache->heap;
     mh_lock(&cache->page_lock);
-    bool first = mh_page_runs_is_empty(&cache->runs);
     while (!mh_page_runs_put(&cache->runs, base, npages)) {
         mh_lock(&heap->lock);
         mh_page_runs_make_room(&heap->pages, &cache->runs, npages);
         mh_unlock(&heap->lock);
     }
     cache->page_calls++;
+    bool again = cache->page_calls % CALLS_PER_NOTE == 0;
+    bool wants_note = !cache->kept_told || again;
+    cache->kept_told = true;
     mh_unlock(&cache->page_lock);
-    mh_heap_note_kept(first);
+    mh_heap_note_kept(wants_note);
     return true;
 }
 
 static bool holds_any(const struct mh_cache *cache) {
     return cache->pages.free != 0 || !mh_page_runs_is_empty(&cache->runs);
+}
+
+static void flush_runs_locked(struct mh_cache *cache) {
+    mh_lock(&cache->heap->lock);
+    mh_page_runs_flush(&cache->heap->pages, &cache->runs);
+    mh_unlock(&cache->heap->lock);
+    cache->kept_told = false;
 }
 
 static void flush_locked(struct mh_cache *cache) {
@@ -127,6 +140,7 @@ static void flush_locked(struct mh_cache *cache) {
     mh_page_cache_flush(&heap->pages, &cache->pages);
     mh_page_runs_flush(&heap->pages, &cache->runs);
     mh_unlock(&heap->lock);
+    cache->kept_told = false;
 }
 
 void mh_cache_flush_pages(struct mh_cache *cache) {
@@ -135,39 +149,43 @@ void mh_cache_flush_pages(struct mh_cache *cache) {
     mh_unlock(&cache->page_lock);
 }
 
-// As below.
-static bool flush_runs(struct mh_cache *cache, const struct mheap *heap) {
+void mh_cache_flush_own_runs(const struct mheap *heap) {
+    struct mh_cache *cache = mh_cache_of_pages(heap);
+    if (cache != NULL) {
+        mh_lock(&cache->page_lock);
+        if (!mh_page_runs_is_empty(&cache->runs)) {
+            flush_runs_locked(cache);
+        }
+        mh_unlock(&cache->page_lock);
+    }
+}
+
+bool mh_cache_flush_run_at(const struct mheap *heap, uintptr_t base) {
+    struct mh_cache *cache = mh_cache_of_pages(heap);
+    if (cache == NULL) {
+        return false;
+    }
     mh_lock(&cache->page_lock);
-    bool any = !mh_page_runs_is_empty(&cache->runs) && cache->heap == heap;
-    if (any) {
-        mh_lock(&cache->heap->lock);
-        mh_page_runs_flush(&cache->heap->pages, &cache->runs);
-        mh_unlock(&cache->heap->lock);
+    bool there = mh_page_runs_has(&cache->runs, base);
+    if (there) {
+        flush_runs_locked(cache);
     }
     mh_unlock(&cache->page_lock);
-    return any;
-}
-
-bool mh_cache_flush_own_runs(const struct mheap *heap) {
-    struct mh_cache *cache = mh_cache_of_pages(heap);
-    return cache != NULL && flush_runs(cache, heap);
-}
-
-void mh_cache_flush_all_runs(const struct mheap *heap) {
-    uint64_t count = MH_LOAD_ACQUIRE(&mh_caches.count);
-    for (uint32_t id = 1; id < count; id++) {
-        (void)flush_runs(mh_cache_by_id(id), heap);
-    }
+    return there;
 }
 
 // A cache that holds pages is in use, and its heap stays what it is while the
 // lock is held: whoever ends it flushes it first.
-void mh_cache_flush_pages_if_any(struct mh_cache *cache) {
-    mh_lock(&cache->page_lock);
-    if (holds_any(cache)) {
-        flush_locked(cache);
+void mh_cache_flush_all_pages(const struct mheap *heap) {
+    uint64_t count = MH_LOAD_ACQUIRE(&mh_caches.count);
+    for (uint32_t id = 1; id < count; id++) {
+        struct mh_cache *cache = mh_cache_by_id(id);
+        mh_lock(&cache->page_lock);
+        if (holds_any(cache) && (heap == NULL || cache->heap == heap)) {
+            flush_locked(cache);
+        }
+        mh_unlock(&cache->page_lock);
     }
-    mh_unlock(&cache->page_lock);
 }
 
 // A thread that has asked for no pages, and brought none, since the look before

@@ -37,18 +37,18 @@ uintptr_t mh_cache_take_run(struct mh_cache *cache, size_t npages);
 bool mh_cache_keep_run(struct mh_cache *cache, uintptr_t base, size_t npages);
 
 // mh_cache_flush_pages gives all of a cache's pages back to its heap. Takes its
-// page lock, and the heap's. mh_cache_flush_pages_if_any is for a cache that
-// may be nobody's; mh_cache_flush_pages_if_quiet flushes those of a thread that
-// has not used them since the last look, and returns true when pages are left.
+// page lock, and the heap's. mh_cache_flush_pages_if_quiet flushes those of a
+// thread that has not used them since the last look, and returns true when
+// pages are left; mh_cache_flush_all_pages those of all threads, of one heap
+// or, NULL, of all.
 void mh_cache_flush_pages(struct mh_cache *cache);
-void mh_cache_flush_pages_if_any(struct mh_cache *cache);
 bool mh_cache_flush_pages_if_quiet(struct mh_cache *cache);
+void mh_cache_flush_all_pages(const struct mheap *heap);
 
 // mh_cache_flush_own_runs gives back what the calling thread has kept of a
-// heap; false when that was nothing. mh_cache_flush_all_runs does for all
-// threads.
-bool mh_cache_flush_own_runs(const struct mheap *heap);
-void mh_cache_flush_all_runs(const struct mheap *heap);
+// heap; mh_cache_flush_run_at does when a run begins at base, and says whether.
+void mh_cache_flush_own_runs(const struct mheap *heap);
+bool mh_cache_flush_run_at(const struct mheap *heap, uintptr_t base);
 
 // mh_cache_pages_are_free: no page that a cache holds is a span's, and both
 // records are sound. Owner only. Takes the page lock.

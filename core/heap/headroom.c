@@ -69,16 +69,9 @@ void mh_heap_make_room_lock(struct mheap *heap, size_t bytes) {
     mh_unlock(&heap->lock);
 }
 
-static void flush_all_pages(void) {
-    uint64_t count = MH_LOAD_ACQUIRE(&mh_caches.count);
-    for (uint32_t id = 1; id < count; id++) {
-        mh_cache_flush_pages_if_any(mh_cache_by_id(id));
-    }
-}
-
 // Gives back free pages of all heaps, until enough are gone.
 static void give_free_pages(void) {
-    flush_all_pages();
+    mh_cache_flush_all_pages(NULL);
     uint32_t count = MH_LOAD_ACQUIRE(&mh_heaps.count);
     for (uint32_t i = 0; i < count; i++) {
         struct mheap *heap = mh_heap_by_id(i);
@@ -151,7 +144,7 @@ bool mh_headroom_reclaim(uint64_t refusals) {
     mh_cache_flush_thread();
     mh_lock(&mh_scavenger.lock);
     take_from_quiet();
-    flush_all_pages();
+    mh_cache_flush_all_pages(NULL);
     mh_heap_release_all_locked();
     mh_unlock(&mh_scavenger.lock);
     return true;

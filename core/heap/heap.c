@@ -237,8 +237,8 @@ static void count_freed_locked(struct mheap *heap, size_t n, size_t npages) {
 
 // It could not have so many pages more. What would be refused in better times,
 // too, says nothing.
-static void note_short(struct mheap *heap, size_t npages) {
-    if (npages <= MH_CHUNK_PAGES) {
+static void note_short(struct mheap *heap, size_t npages, size_t align_pages) {
+    if (npages <= MH_CHUNK_PAGES && align_pages <= MH_CHUNK_PAGES) {
         MH_STORE_RELAXED(&heap->is_short, 1);
     }
 }
@@ -252,15 +252,15 @@ static uintptr_t alloc_pages(struct mheap *heap, size_t npages,
     if (base == 0) {
         // The heap does not grow while the thread keeps pages of it.
         mh_unlock(&heap->lock);
-        (void)mh_cache_flush_own_runs(heap);
+        mh_cache_flush_own_runs(heap);
         mh_lock(&heap->lock);
         base = alloc_pages_locked(heap, npages, align_pages, purpose, zero_out);
     }
     if (base == 0) {
         // The system refuses: give it what is free, and ask once more.
-        note_short(heap, npages);
+        note_short(heap, npages, align_pages);
         mh_unlock(&heap->lock);
-        mh_cache_flush_all_runs(heap);
+        mh_cache_flush_all_pages(heap);
         mh_lock(&heap->lock);
         mh_heap_release_locked(heap);
         base = alloc_pages_locked(heap, npages, align_pages, purpose, zero_out);
@@ -402,7 +402,7 @@ bool mh_heap_extend_pages(struct mheap *heap, uintptr_t base, size_t npages,
                           size_t extra) {
     uint64_t refusals = mh_headroom_refusals();
     return extend_pages(heap, base, npages, extra) ||
-           (mh_cache_flush_own_runs(heap) &&
+           (mh_cache_flush_run_at(heap, base + bytes_of(npages)) &&
             extend_pages(heap, base, npages, extra)) ||
            (mh_headroom_reclaim(refusals) &&
             extend_pages(heap, base, npages, extra));

@@ -76,6 +76,7 @@ static struct mheap *open_heap_locked(const char *name) {
     memset(heap->name, 0, sizeof(heap->name));
     memcpy(heap->name, name == NULL ? "" : name, length);
     heap->demand = (struct mh_demand){0};
+    MH_STORE_RELAXED(&heap->is_short, 0);
     MH_STORE_RELAXED(&heap->generation, heap->generation + 1);
     MH_STORE_RELEASE(&heap->state, (uint32_t)MH_HEAP_LIVE);
     return heap;

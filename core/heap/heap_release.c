@@ -72,6 +72,9 @@ size_t mh_heap_release(struct mheap *heap) {
     }
     mh_lock(&heap->lock);
     size_t done = mh_heap_release_locked(heap);
+    if (done != 0) {
+        MH_STORE_RELAXED(&heap->is_short, 0);
+    }
     mh_unlock(&heap->lock);
     mh_huge_settle(heap);
     return done;

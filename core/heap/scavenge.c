@@ -330,9 +330,9 @@ void mh_heap_note_idle(size_t idle_pages) {
 
 // However little: many threads may keep as much. A thread that is not there yet
 // needs no note: the heap is small.
-void mh_heap_note_kept(bool first) {
+void mh_heap_note_kept(bool wants) {
     mh_heap_note_freed();
-    if (first && mode() == MH_SCAV_CALLS) {
+    if (wants && mode() == MH_SCAV_CALLS) {
         mh_scav_take_note(MH_SCAV_IDLE);
     }
 }

@@ -43,9 +43,9 @@ static inline void mh_heap_note_freed(void) {
     }
 }
 
-// mh_heap_note_kept is called after a thread kept pages for itself; first: it
-// had none.
-void mh_heap_note_kept(bool first);
+// mh_heap_note_kept is called after a thread kept pages for itself. Calls that
+// do the rounds are told when it `wants`: not each time, for all of them look.
+void mh_heap_note_kept(bool wants);
 
 // mh_heap_poke_freeing and mh_heap_poke_taking do what was noted. At the end of
 // calls that free and that allocate, with no lock held.

@@ -58,6 +58,9 @@ static inline bool mh_page_runs_serves(size_t npages) {
 // mh_page_runs_count is how many pages are kept.
 size_t mh_page_runs_count(const struct mh_page_runs *runs);
 
+// mh_page_runs_has: a run begins at base.
+bool mh_page_runs_has(const struct mh_page_runs *runs, uintptr_t base);
+
 // mh_page_runs_take takes the youngest run of npages; 0 when there is none.
 MH_NODISCARD uintptr_t mh_page_runs_take(struct mh_page_runs *runs,
                                          size_t npages);

@@ -298,6 +298,56 @@ START_TEST(an_object_grows_over_pages_that_are_kept) {
 }
 END_TEST
 
+START_TEST(an_object_that_must_move_leaves_alone_what_is_kept) {
+    char *p = mheap_malloc(64 * KIB);
+    char *behind = mheap_malloc(64 * KIB);
+    char *kept_one = mheap_malloc(64 * KIB);
+    ck_assert_ptr_eq(behind, p + 64 * KIB);
+    mheap_free(kept_one);
+    ck_assert_ptr_ne(mheap_realloc(p, 1024 * KIB), p);
+    ck_assert_uint_eq(kept_pages(), 16); // and where it was
+}
+END_TEST
+
+START_TEST(what_could_never_be_had_makes_no_heap_short) {
+    uint64_t limit = stats().counted_bytes + 16384 * KIB;
+    ck_assert_int_eq(mheap_option_set(MHEAP_OPTION_HARD_LIMIT, limit), 0);
+    ck_assert_ptr_null(mheap_malloc(32768 * KIB));
+    mheap_free(mheap_malloc(60 * KIB));
+    ck_assert_uint_eq(kept_pages(), 8);
+}
+END_TEST
+
+// What is asked for in vain, from a heap that has this much, and then frees it.
+static void be_short(void) {
+    void *p = mheap_malloc(2048 * KIB);
+    mh_sim_fail_from(1);
+    while (mheap_malloc(1024 * KIB) != NULL) {
+    }
+    mh_sim_fail_nothing();
+    mheap_free(p);
+    mheap_free(mheap_malloc(60 * KIB));
+    ck_assert_uint_eq(kept_pages(), 0);
+}
+
+START_TEST(a_heap_that_gives_back_what_it_does_not_need_is_short_no_more) {
+    be_short();
+    let_a_period_pass();
+    let_a_period_pass();
+    let_a_period_pass();
+    mheap_free(mheap_malloc(60 * KIB));
+    ck_assert_uint_eq(kept_pages(), 8);
+}
+END_TEST
+
+START_TEST(a_heap_that_is_told_to_give_back_is_short_no_more) {
+    be_short();
+    mheap_release();
+    mheap_free(mheap_malloc(60 * KIB));
+    ck_assert_uint_eq(kept_pages(), 8);
+}
+END_TEST
+
 START_TEST(the_check_finds_pages_of_a_span_among_those_kept) {
     struct mh_cache *cache = mh_tls_get();
     ck_assert_int_eq(mh_cache_check(cache), 0);
@@ -390,6 +440,11 @@ int main(void) {
     tcase_add_test(end, a_busy_thread_keeps_its_runs_from_round_to_round);
     tcase_add_test(end, keeping_anything_asks_for_a_round);
     tcase_add_test(end, an_object_grows_over_pages_that_are_kept);
+    tcase_add_test(end, an_object_that_must_move_leaves_alone_what_is_kept);
+    tcase_add_test(end, what_could_never_be_had_makes_no_heap_short);
+    tcase_add_test(
+        end, a_heap_that_gives_back_what_it_does_not_need_is_short_no_more);
+    tcase_add_test(end, a_heap_that_is_told_to_give_back_is_short_no_more);
     tcase_add_test(end, the_check_finds_pages_of_a_span_among_those_kept);
     tcase_add_test(end, the_heap_does_not_grow_while_pages_are_kept);
     tcase_add_test(end, a_heap_that_could_not_grow_keeps_nothing);
