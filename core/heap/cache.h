@@ -120,7 +120,7 @@ struct mh_cache {
     struct mh_page_runs runs;   // (page_lock)
     uint32_t page_calls;        // (page_lock) for pages, modulo 2^32
     uint32_t seen_page_calls;   // (page_lock) at the scavenger's last round
-    bool kept_told; // (page_lock) runs were noted since a flush
+    bool kept_told;             // (page_lock) runs were noted since a flush
 
     // The first array of each class, at mh_bin_offset[class]: the bottom, and
     // first_slots places. A bin that may hold more gets an array for as many
