@@ -57,14 +57,19 @@ static MH_ALWAYS_INLINE struct mh_bin *mh_bin_of(struct mh_cache *cache,
     return (struct mh_bin *)((uintptr_t *)cache->bins + span_class);
 }
 
+// mh_fast_pop pops a slot for a size of up to 1 KiB; NULL when its bin is
+// empty.
+static MH_ALWAYS_INLINE void *mh_fast_pop(size_t size) {
+    return mh_bin_pop(mh_bin_of(mh_tls_get(), mh_span_class_by_size[size]));
+}
+
 // mh_fast_malloc pops a slot of the calling thread's cache: one table for the
 // class, one load that finds the bin empty or not.
 static MH_ALWAYS_INLINE void *mh_fast_malloc(size_t size) {
     if (MH_UNLIKELY(size > MH_CLASS_STEP_LIMIT)) {
         return mh_malloc_medium(size);
     }
-    size_t span_class = mh_span_class_by_size[size];
-    void *slot = mh_bin_pop(mh_bin_of(mh_tls_get(), span_class));
+    void *slot = mh_fast_pop(size);
     return MH_LIKELY(slot != NULL) ? slot : mh_malloc_slow(size);
 }
 

@@ -4,12 +4,12 @@
 // of it moves spans between the same few lists.
 
 #include "core/heap/cache.h"
-#include "core/heap/cache_pages.h"
 
 #include <string.h>
 
 #include "core/base/assert.h"
 #include "core/base/atomic.h"
+#include "core/heap/cache_pages.h"
 #include "core/heap/central.h"
 #include "core/heap/hard_delay.h"
 #include "core/heap/heap.h"

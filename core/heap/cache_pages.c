@@ -127,13 +127,6 @@ static bool holds_any(const struct mh_cache *cache) {
     return cache->pages.free != 0 || !mh_page_runs_is_empty(&cache->runs);
 }
 
-static void flush_runs_locked(struct mh_cache *cache) {
-    mh_lock(&cache->heap->lock);
-    mh_page_runs_flush(&cache->heap->pages, &cache->runs);
-    mh_unlock(&cache->heap->lock);
-    cache->kept_told = false;
-}
-
 static void flush_locked(struct mh_cache *cache) {
     struct mheap *heap = cache->heap;
     mh_lock(&heap->lock);
@@ -149,29 +142,22 @@ void mh_cache_flush_pages(struct mh_cache *cache) {
     mh_unlock(&cache->page_lock);
 }
 
-void mh_cache_flush_own_runs(const struct mheap *heap) {
-    struct mh_cache *cache = mh_cache_of_pages(heap);
-    if (cache != NULL) {
-        mh_lock(&cache->page_lock);
-        if (!mh_page_runs_is_empty(&cache->runs)) {
-            flush_runs_locked(cache);
-        }
-        mh_unlock(&cache->page_lock);
-    }
-}
-
-bool mh_cache_flush_run_at(const struct mheap *heap, uintptr_t base) {
+bool mh_cache_flush_own_runs(const struct mheap *heap, uintptr_t at) {
     struct mh_cache *cache = mh_cache_of_pages(heap);
     if (cache == NULL) {
         return false;
     }
     mh_lock(&cache->page_lock);
-    bool there = mh_page_runs_has(&cache->runs, base);
-    if (there) {
-        flush_runs_locked(cache);
+    bool wanted = at == 0 ? !mh_page_runs_is_empty(&cache->runs)
+                          : mh_page_runs_has(&cache->runs, at);
+    if (wanted) {
+        mh_lock(&cache->heap->lock);
+        mh_page_runs_flush(&cache->heap->pages, &cache->runs);
+        mh_unlock(&cache->heap->lock);
+        cache->kept_told = false;
     }
     mh_unlock(&cache->page_lock);
-    return there;
+    return wanted;
 }
 
 // A cache that holds pages is in use, and its heap stays what it is while the

@@ -45,10 +45,10 @@ void mh_cache_flush_pages(struct mh_cache *cache);
 bool mh_cache_flush_pages_if_quiet(struct mh_cache *cache);
 void mh_cache_flush_all_pages(const struct mheap *heap);
 
-// mh_cache_flush_own_runs gives back what the calling thread has kept of a
-// heap; mh_cache_flush_run_at does when a run begins at base, and says whether.
-void mh_cache_flush_own_runs(const struct mheap *heap);
-bool mh_cache_flush_run_at(const struct mheap *heap, uintptr_t base);
+// mh_cache_flush_own_runs gives back the runs that the calling thread has kept
+// of a heap: if one of them begins at `at`, or, with 0, in any case. False when
+// nothing was given.
+bool mh_cache_flush_own_runs(const struct mheap *heap, uintptr_t at);
 
 // mh_cache_pages_are_free: no page that a cache holds is a span's, and both
 // records are sound. Owner only. Takes the page lock.

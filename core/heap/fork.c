@@ -7,12 +7,12 @@
 // always whole. Slots that lay in their bins become free by that.
 
 #include "core/heap/fork.h"
-#include "core/heap/cache_pages.h"
 
 #include "core/base/assert.h"
 #include "core/base/atomic.h"
 #include "core/heap/arena.h"
 #include "core/heap/cache.h"
+#include "core/heap/cache_pages.h"
 #include "core/heap/heap.h"
 #include "core/heap/late_reports.h"
 #include "core/heap/left.h"

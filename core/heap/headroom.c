@@ -1,9 +1,9 @@
 // headroom.c - giving memory back so that the heaps stay below the limits.
 
 #include "core/heap/headroom.h"
-#include "core/heap/cache_pages.h"
 
 #include "core/base/atomic.h"
+#include "core/heap/cache_pages.h"
 #include "core/heap/heap.h"
 #include "core/heap/scavenge.h"
 #include "core/sys/thread.h"

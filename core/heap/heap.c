@@ -252,7 +252,7 @@ static uintptr_t alloc_pages(struct mheap *heap, size_t npages,
     if (base == 0) {
         // The heap does not grow while the thread keeps pages of it.
         mh_unlock(&heap->lock);
-        mh_cache_flush_own_runs(heap);
+        (void)mh_cache_flush_own_runs(heap, 0);
         mh_lock(&heap->lock);
         base = alloc_pages_locked(heap, npages, align_pages, purpose, zero_out);
     }
@@ -402,7 +402,7 @@ bool mh_heap_extend_pages(struct mheap *heap, uintptr_t base, size_t npages,
                           size_t extra) {
     uint64_t refusals = mh_headroom_refusals();
     return extend_pages(heap, base, npages, extra) ||
-           (mh_cache_flush_run_at(heap, base + bytes_of(npages)) &&
+           (mh_cache_flush_own_runs(heap, base + bytes_of(npages)) &&
             extend_pages(heap, base, npages, extra)) ||
            (mh_headroom_reclaim(refusals) &&
             extend_pages(heap, base, npages, extra));

@@ -1,10 +1,10 @@
 // scavenge.c - what a round of the scavenger does to heaps.
 
 #include "core/heap/scavenge.h"
-#include "core/heap/cache_pages.h"
 
 #include "core/base/assert.h"
 #include "core/heap/bad_free.h"
+#include "core/heap/cache_pages.h"
 #include "core/heap/headroom.h"
 #include "core/heap/heap.h"
 #include "core/heap/holes.h"

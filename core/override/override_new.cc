@@ -158,10 +158,7 @@ allocate_or_null(std::size_t size, std::size_t align) noexcept {
 // A slot of the thread's cache, if it has one; nullptr when somebody must look
 // closer. Without a call, so that the operators need no frame until then.
 MH_ALWAYS_INLINE void *pop(std::size_t size) noexcept {
-    if (MH_UNLIKELY(size > MH_CLASS_STEP_LIMIT)) {
-        return nullptr;
-    }
-    return mh_bin_pop(mh_bin_of(mh_tls_get(), mh_span_class_by_size[size]));
+    return MH_LIKELY(size <= MH_CLASS_STEP_LIMIT) ? mh_fast_pop(size) : nullptr;
 }
 
 MH_ALWAYS_INLINE void *get(std::size_t size) {

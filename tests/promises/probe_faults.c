@@ -1,6 +1,6 @@
 // probe_faults.c - the system refuses one family of calls for good.
 //
-// usage: probe_faults FAMILY [MIB]
+// usage: probe_faults FAMILY [MIB [SEED]]
 //
 // A filter of the kernel answers ENOMEM to the family's calls, of all threads,
 // from the moment the program has warmed up. Then it asks for up to MIB of
@@ -136,6 +136,7 @@ int main(int argc, char **argv) {
     }
     REQUIRE(family != NULL);
     size_t bytes = probe_argument(argc, argv, 2, 200) * PROBE_MIB;
+    rng = probe_argument(argc, argv, 3, 1);
 
     for (size_t i = 0; i < WARM; i++) {
         free(malloc(mixed_size()));
