@@ -16,8 +16,8 @@ size_t mh_page_runs_count(const struct mh_page_runs *runs) {
 bool mh_page_runs_has(const struct mh_page_runs *runs, uintptr_t base) {
     bool has = false;
     for (unsigned i = 0; i < MH_PAGE_RUNS; i++) {
-        has = has || (runs->run[i] != 0 &&
-                      mh_page_run_base(runs->run[i]) == base);
+        has = has ||
+              (runs->run[i] != 0 && mh_page_run_base(runs->run[i]) == base);
     }
     return has;
 }
