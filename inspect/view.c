@@ -78,7 +78,7 @@ static int used_first(const void *a, const void *b) {
     return x->address < y->address ? -1 : x->address > y->address;
 }
 
-// reason is why the last one was not taken.
+// reason is why the one that the status is of was not taken.
 static enum mh_view_status find(struct mh_source *source,
                                 struct mh_view_root *roots, size_t *n_out,
                                 char *reason, size_t size) {
@@ -90,8 +90,9 @@ static enum mh_view_status find(struct mh_source *source,
     snprintf(reason, size, "no note and no symbol in its files");
     for (size_t i = 0; i < nplaces; i++) {
         struct mh_root root;
+        char why[MH_VIEW_WHY];
         enum mh_view_status found =
-            mh_root_read(source, places[i].address, &root, reason, size);
+            mh_root_read(source, places[i].address, &root, why, sizeof(why));
         if (found == MH_VIEW_OK || found == MH_VIEW_NEWER) {
             describe(&roots[*n_out], &root, source, &places[i]);
             roots[(*n_out)++].used =
@@ -101,6 +102,7 @@ static enum mh_view_status find(struct mh_source *source,
         if (found == MH_VIEW_OK || status == MH_VIEW_NONE ||
             (found == MH_VIEW_NEWER && status != MH_VIEW_OK)) {
             status = found;
+            snprintf(reason, size, "%s", found == MH_VIEW_OK ? "" : why);
         }
     }
     qsort(roots, *n_out, sizeof(*roots), used_first);
@@ -112,9 +114,9 @@ static enum mh_view_status find(struct mh_source *source,
 
 enum mh_view_status mh_view_find(struct mh_target *target,
                                  struct mh_view_root roots[MH_VIEW_MAX_ROOTS],
-                                 size_t *nroots_out) {
+                                 size_t *nroots_out, char *why,
+                                 size_t why_size) {
     struct mh_source source;
-    char reason[128];
     enum mh_target_status opened = mh_source_open(&source, target);
 
     *nroots_out = 0;
@@ -122,7 +124,7 @@ enum mh_view_status mh_view_find(struct mh_target *target,
         return status_of(opened);
     }
     enum mh_view_status status =
-        find(&source, roots, nroots_out, reason, sizeof(reason));
+        find(&source, roots, nroots_out, why, why_size);
     mh_source_close(&source);
     return status == MH_VIEW_OK || mh_target_alive(target) ? status
                                                            : MH_VIEW_GONE;
@@ -195,7 +197,7 @@ static enum mh_view_status choose_root(struct mh_reader *reader) {
     struct mh_view *view = reader->view;
     struct mh_view_root roots[MH_VIEW_MAX_ROOTS];
     size_t nroots = 0;
-    char reason[sizeof(view->findings[0].text)];
+    char reason[MH_VIEW_WHY];
     uint64_t address = options != NULL ? options->root : 0;
 
     memset(roots, 0, sizeof(roots));

@@ -61,7 +61,9 @@ static const struct mheap_inspect_field layout[] = {
     {"page_word.word", 0, sizeof(uint32_t), 1, sizeof(uint32_t)},
 
     WHOLE("pair", struct mh_pair),
+#if MH_CHECKS // else nobody writes it, and no reader could tell what is live
     FIELD("pair", struct mh_pair, live),
+#endif
     FIELD("pair", struct mh_pair, remote),
 
     WHOLE("span", struct mh_span),

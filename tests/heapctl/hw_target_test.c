@@ -140,16 +140,19 @@ static const struct {
     {MH_TARGET_UNREADABLE, HC_INTERNAL, "the system refused"},
 };
 
-START_TEST(a_process_that_does_not_open_is_refused_by_every_verb) {
-    fake_system.list[0].opens = refusals[_i].opens;
+static void every_verb_refuses(int status, const char *reason) {
     for (size_t i = 0; i < VERBS; i++) {
         run_verb(verbs[i], i % 2 != 0 ? "--json" : "");
-        ck_assert_int_eq(result.status, refusals[_i].status);
-        ck_assert_msg(strstr(result.err, refusals[_i].part) != NULL, "%s",
-                      result.err);
+        ck_assert_int_eq(result.status, status);
+        ck_assert_msg(strstr(result.err, reason) != NULL, "%s", result.err);
         ck_assert_ptr_nonnull(strstr(result.err, "process 4242 (webd)"));
         ck_assert_str_eq(result.out, "");
     }
+}
+
+START_TEST(a_process_that_does_not_open_is_refused_by_every_verb) {
+    fake_system.list[0].opens = refusals[_i].opens;
+    every_verb_refuses(refusals[_i].status, refusals[_i].part);
 }
 END_TEST
 
@@ -162,12 +165,14 @@ END_TEST
 
 START_TEST(a_newer_format_is_refused_and_its_number_told) {
     fake_heap_root_put(&heap, offsetof(struct mheap_inspect_root, major), 2, 9);
-    for (size_t i = 0; i < VERBS; i++) {
-        run_verb(verbs[i], "");
-        ck_assert_int_eq(result.status, HC_NO_MHEAP);
-        ck_assert_ptr_nonnull(strstr(result.err, "of a newer format"));
-        ck_assert_str_eq(result.out, "");
-    }
+    every_verb_refuses(HC_NO_MHEAP, "of a newer format: its format is 9.");
+}
+END_TEST
+
+START_TEST(a_root_that_makes_no_sense_is_refused_and_the_reason_told) {
+    fake_heap_root_put(&heap, offsetof(struct mheap_inspect_root, layout_count),
+                       8, 0);
+    every_verb_refuses(HC_PARTIAL, "makes no sense: the layout table has no");
 }
 END_TEST
 
@@ -550,6 +555,8 @@ static Suite *target_suite(void) {
                         0, sizeof(refusals) / sizeof(refusals[0]));
     tcase_add_test(refused, a_process_without_mheap_is_told_how_to_get_one);
     tcase_add_test(refused, a_newer_format_is_refused_and_its_number_told);
+    tcase_add_test(refused,
+                   a_root_that_makes_no_sense_is_refused_and_the_reason_told);
     tcase_add_test(refused, a_newer_minor_is_shown);
     tcase_add_test(refused,
                    a_required_field_that_is_missing_is_named_to_the_user);

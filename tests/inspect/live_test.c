@@ -226,7 +226,7 @@ START_TEST(a_program_without_mheap_has_none) {
 
     // This one: it reads mheaps and has none of its own.
     ck_assert_int_eq(mh_target_open((uint64_t)getpid(), &self), MH_TARGET_OK);
-    ck_assert_int_eq(mh_view_find(self, roots, &n), MH_VIEW_NONE);
+    ck_assert_int_eq(mh_view_find(self, roots, &n, NULL, 0), MH_VIEW_NONE);
     ck_assert_uint_eq(n, 0);
     mh_target_close(self);
 }

@@ -161,13 +161,15 @@ START_TEST(finding_the_root_survives_any_lost_read) {
     size_t nroots = 0;
 
     heap.target.calls = 0;
-    ck_assert_int_eq(mh_view_find(&heap.target, roots, &nroots), MH_VIEW_OK);
+    ck_assert_int_eq(mh_view_find(&heap.target, roots, &nroots, NULL, 0),
+                     MH_VIEW_OK);
     uint64_t needed = heap.target.calls;
     ck_assert_uint_gt(needed, 0);
     for (uint64_t call = 1; call <= needed; call++) {
         lose(call, _i != 0, MH_TARGET_UNREADABLE);
         heap.target.calls = 0;
-        enum mh_view_status status = mh_view_find(&heap.target, roots, &nroots);
+        enum mh_view_status status =
+            mh_view_find(&heap.target, roots, &nroots, NULL, 0);
         ck_assert_uint_le(nroots, 1);
         ck_assert_int_eq(status == MH_VIEW_OK, nroots == 1);
     }

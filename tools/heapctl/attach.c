@@ -248,7 +248,8 @@ static int open_view(struct hc_context *ctx, bool residency) {
     if (roots == NULL) {
         return hc_view_error(ctx, MH_VIEW_NO_MEMORY);
     }
-    enum mh_view_status status = mh_view_find(ctx->target, roots, &nroots);
+    enum mh_view_status status =
+        mh_view_find(ctx->target, roots, &nroots, ctx->why, sizeof(ctx->why));
     if (status == MH_VIEW_OK) {
         struct mh_view_options options = {
             .root =

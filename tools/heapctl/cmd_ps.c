@@ -156,7 +156,7 @@ static enum mh_view_status look_into(struct mh_target *target,
                                      struct hc_process *process) {
     struct mh_view *view = NULL;
     size_t nroots = 0;
-    enum mh_view_status status = mh_view_find(target, roots, &nroots);
+    enum mh_view_status status = mh_view_find(target, roots, &nroots, NULL, 0);
 
     if (status != MH_VIEW_OK && status != MH_VIEW_NEWER) {
         return status;

@@ -108,7 +108,7 @@ struct hc_context {
     struct mh_target_process process;
     struct mh_target *target; // NULL in tests
     const struct mh_view *view;
-    char why[160]; // a view was refused, "": no more is known
+    char why[MH_VIEW_WHY]; // a view was refused, "": no more is known
 };
 
 struct hc_command {
