@@ -47,6 +47,43 @@ static void read_known(int output) {
     (void)fclose(lines);
 }
 
+// The text behind a name in /proc's status of the child, as a line.
+static void status_line(const char *name, char text[256]) {
+    char path[64];
+    size_t length = strlen(name);
+
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)child);
+    FILE *file = fopen(path, "r");
+    ck_assert_ptr_nonnull(file);
+    do {
+        ck_assert_ptr_nonnull(fgets(text, 256, file));
+    } while (strncmp(text, name, length) != 0);
+    (void)fclose(file);
+    memmove(text, text + length, strlen(text + length) + 1);
+}
+
+static uint64_t status_number(const char *name) {
+    char text[256];
+
+    status_line(name, text);
+    return strtoull(text, NULL, 10);
+}
+
+// It has said that it is ready, and touches pages on its way to the call that
+// waits for input.
+static void await_sleep(void) {
+    char text[256];
+
+    for (int i = 0; i < 10000; i++) {
+        status_line("State:", text);
+        if (strstr(text, "S (sleeping)") != NULL) {
+            return;
+        }
+        usleep(1000);
+    }
+    ck_abort_msg("it does not wait");
+}
+
 static void start(const char *program, const char *mode) {
     int in[2], out[2];
     char path[512];
@@ -68,6 +105,7 @@ static void start(const char *program, const char *mode) {
     close(out[1]);
     input = in[1];
     read_known(out[0]);
+    await_sleep();
     ck_assert_int_eq(mh_target_open((uint64_t)child, &target), MH_TARGET_OK);
 }
 
@@ -158,22 +196,6 @@ START_TEST(the_ledger_of_a_still_program_adds_up_exactly) {
     mh_view_close(view);
 }
 END_TEST
-
-static uint64_t status_number(const char *name) {
-    char path[64], line[256];
-    uint64_t number = 0;
-
-    snprintf(path, sizeof(path), "/proc/%d/status", (int)child);
-    FILE *file = fopen(path, "r");
-    ck_assert_ptr_nonnull(file);
-    while (fgets(line, sizeof(line), file) != NULL) {
-        if (strncmp(line, name, strlen(name)) == 0) {
-            number = strtoull(line + strlen(name), NULL, 10);
-        }
-    }
-    (void)fclose(file);
-    return number;
-}
 
 START_TEST(reading_leaves_memory_and_page_tables_of_the_target_as_they_were) {
     start("live_pie", "still");
