@@ -17,7 +17,7 @@
 
 #include "core/sys/limit.h"
 #include "mheap/mheap.h"
-#include "tests/support/books.h"
+#include "tests/support/check_books.h"
 #include "tests/support/objects.h"
 #include "tests/support/sanitized.h"
 #include "tests/support/test_main.h"
@@ -136,10 +136,8 @@ static void check_end(void) {
     ck_assert_uint_eq(atomic_load(&broken), 0);
     ck_assert_uint_eq(atomic_load(&above), 0);
     ck_assert_uint_gt(atomic_load(&made), 1000);
-    const char *wrong = mh_books_wrong(mheap_default());
-    ck_assert_msg(wrong == NULL, "%s", wrong);
-    wrong = mh_books_wrong(second);
-    ck_assert_msg(wrong == NULL, "%s", wrong);
+    mh_check_books(mheap_default());
+    mh_check_books(second);
 }
 
 START_TEST(threads_share_what_the_hard_limit_leaves) {

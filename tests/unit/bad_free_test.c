@@ -7,7 +7,7 @@
 
 #include "core/heap/bad_free.h"
 #include "mheap/mheap.h"
-#include "tests/support/books.h"
+#include "tests/support/check_books.h"
 #include "tests/support/expect.h"
 #include "tests/support/sanitized.h"
 #include "tests/support/test_main.h"
@@ -25,11 +25,6 @@ static void on_bad_free(const struct mheap_bad_free *what, void *context) {
 
 static void begin(void) {
     mheap_set_bad_free_handler(on_bad_free, &cookie);
-}
-
-static void check_books(void) {
-    const char *wrong = mh_books_wrong(mheap_default());
-    ck_assert_msg(wrong == NULL, "%s", wrong);
 }
 
 // One report, of this kind, about this pointer.
@@ -71,7 +66,7 @@ START_TEST(the_inside_of_every_class_is_known) {
         mheap_free(p);
         ck_assert_uint_eq(reports, 0);
     }
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -89,7 +84,7 @@ START_TEST(large_objects_are_known) {
     mheap_free(p);
     require(MHEAP_BAD_FREE_PAGE, p);
     ck_assert_ptr_null(last.object);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -160,7 +155,7 @@ START_TEST(realloc_says_so_and_returns_null) {
     ck_assert_str_eq(last.function, "realloc");
     ck_assert_ptr_null(mheap_realloc(p, 0));
     require(MHEAP_BAD_DOUBLE, p);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -178,7 +173,7 @@ START_TEST(other_threads_are_told_as_well) {
     require(MHEAP_BAD_DOUBLE, p);
     mheap_free(p);
     require(MHEAP_BAD_DOUBLE, p);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 

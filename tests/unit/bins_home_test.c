@@ -6,7 +6,7 @@
 
 #include "core/heap/cache.h"
 #include "core/heap/heap.h"
-#include "tests/support/books.h"
+#include "tests/support/check_books.h"
 #include "tests/support/rounds.h"
 #include "tests/support/test_main.h"
 #include "tests/support/threads.h"
@@ -36,12 +36,6 @@ static struct mheap_class_stats of_class(void) {
     return stats;
 }
 
-static struct mheap_stats stats(void) {
-    struct mheap_stats stats;
-    mheap_stats(NULL, &stats);
-    return stats;
-}
-
 static void begin(void) {
     start_the_clock();
     make_a_call(); // the first round, of a heap so small
@@ -51,8 +45,7 @@ static void begin(void) {
 
 static void end(void) {
     mh_actor_end(&other);
-    const char *wrong = mh_books_wrong(mheap_default());
-    ck_assert_msg(wrong == NULL, "%s", wrong);
+    mh_check_books(mheap_default());
 }
 
 static size_t bin_of_other(void) {
@@ -77,11 +70,11 @@ static void get_asked(void) {
 
 START_TEST(a_thread_that_only_pops_and_pushes_gives_up_its_bins_when_asked) {
     get_asked();
-    uint64_t cached = stats().cached_bytes;
+    uint64_t cached = mh_stats_now().cached_bytes;
     mh_actor_do(&other, free_one, objects[7]);
     ck_assert(!mh_cache_is_asked(others_cache));
     ck_assert_uint_eq(bin_of_other(), 1);
-    ck_assert_uint_lt(stats().cached_bytes, cached);
+    ck_assert_uint_lt(mh_stats_now().cached_bytes, cached);
     ck_assert_ptr_null(others_cache->current[mh_size_class(OBJECT_BYTES)]);
     mh_actor_do(&other, free_one, objects[8]);
     ck_assert_uint_eq(bin_of_other(), 2); // asked once, it answers once
@@ -146,9 +139,9 @@ START_TEST(a_bad_free_that_comes_with_the_answer_is_caught) {
     mheap_option_set(MHEAP_OPTION_BAD_FREE, MHEAP_ON_BAD_FREE_COUNT);
     get_asked();
     mh_actor_do(&other, free_one, objects[6]); // freed before it was asked
-    ck_assert_uint_eq(stats().bad_frees_total, 1);
+    ck_assert_uint_eq(mh_stats_now().bad_frees_total, 1);
     mh_actor_do(&other, free_twice, objects[7]);
-    ck_assert_uint_eq(stats().bad_frees_total, 2);
+    ck_assert_uint_eq(mh_stats_now().bad_frees_total, 2);
     ck_assert_uint_eq(bin_of_other(), 1);
 }
 END_TEST

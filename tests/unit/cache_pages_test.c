@@ -9,7 +9,7 @@
 #include "core/heap/heap.h"
 #include "mheap/mheap.h"
 #include "platform/sim/sim.h"
-#include "tests/support/books.h"
+#include "tests/support/check_books.h"
 #include "tests/support/expect.h"
 #include "tests/support/hardened.h"
 #include "tests/support/rounds.h"
@@ -25,15 +25,8 @@ static void begin(void) {
     mheap_thread_flush();
 }
 
-static void check_books(void) {
-    const char *wrong = mh_books_wrong(mheap_default());
-    ck_assert_msg(wrong == NULL, "%s", wrong);
-}
-
-static struct mheap_stats stats(void) {
-    struct mheap_stats now_of;
-    mheap_stats(NULL, &now_of);
-    return now_of;
+static void finish(void) {
+    mh_check_books(mheap_default());
 }
 
 static size_t kept_pages(void) {
@@ -41,7 +34,7 @@ static size_t kept_pages(void) {
 }
 
 static uint64_t heap_locks(void) {
-    return stats().locks_heap_total;
+    return mh_stats_now().locks_heap_total;
 }
 
 START_TEST(a_large_object_is_kept_for_the_next_of_as_many_pages) {
@@ -52,7 +45,7 @@ START_TEST(a_large_object_is_kept_for_the_next_of_as_many_pages) {
     ck_assert_ptr_ne(mheap_malloc(40 * KIB), p);
     ck_assert_ptr_eq(mheap_malloc(57 * KIB), p);
     ck_assert_uint_eq(kept_pages(), 0);
-    ck_assert_uint_eq(stats().large_objects, 2);
+    ck_assert_uint_eq(mh_stats_now().large_objects, 2);
 }
 END_TEST
 
@@ -68,13 +61,13 @@ START_TEST(a_kept_run_takes_no_lock_of_the_heap) {
 END_TEST
 
 START_TEST(what_is_kept_is_counted_as_free) {
-    uint64_t in_use = stats().in_use_bytes;
+    uint64_t in_use = mh_stats_now().in_use_bytes;
     void *p = mheap_malloc(60 * KIB);
-    uint64_t free_before = stats().free_page_bytes;
+    uint64_t free_before = mh_stats_now().free_page_bytes;
     mheap_free(p);
-    ck_assert_uint_eq(stats().in_use_bytes, in_use);
-    ck_assert_uint_eq(stats().free_page_bytes, free_before + 64 * KIB);
-    ck_assert_uint_eq(stats().large_objects, 0);
+    ck_assert_uint_eq(mh_stats_now().in_use_bytes, in_use);
+    ck_assert_uint_eq(mh_stats_now().free_page_bytes, free_before + 64 * KIB);
+    ck_assert_uint_eq(mh_stats_now().large_objects, 0);
 }
 END_TEST
 
@@ -96,11 +89,11 @@ START_TEST(freeing_what_is_kept_is_caught) {
     mheap_free(p);
     mheap_free(p);
     mheap_free(p + 8 * KIB);
-    ck_assert_uint_eq(stats().bad_frees_total, 2);
+    ck_assert_uint_eq(mh_stats_now().bad_frees_total, 2);
     ck_assert_uint_eq(mheap_usable_size(p), 0);
     ck_assert_ptr_eq(mheap_malloc(60 * KIB), p);
     mheap_free(p);
-    ck_assert_uint_eq(stats().bad_frees_total, 2);
+    ck_assert_uint_eq(mh_stats_now().bad_frees_total, 2);
 }
 END_TEST
 
@@ -206,7 +199,7 @@ START_TEST(release_leaves_nothing) {
     mheap_free(mheap_malloc(60 * KIB));
     mheap_release();
     ck_assert_uint_eq(kept_pages(), 0);
-    ck_assert_uint_eq(stats().free_page_bytes, 0);
+    ck_assert_uint_eq(mh_stats_now().free_page_bytes, 0);
 }
 END_TEST
 
@@ -310,7 +303,7 @@ START_TEST(an_object_that_must_move_leaves_alone_what_is_kept) {
 END_TEST
 
 START_TEST(what_could_never_be_had_makes_no_heap_short) {
-    uint64_t limit = stats().counted_bytes + 16384 * KIB;
+    uint64_t limit = mh_stats_now().counted_bytes + 16384 * KIB;
     ck_assert_int_eq(mheap_option_set(MHEAP_OPTION_HARD_LIMIT, limit), 0);
     ck_assert_ptr_null(mheap_malloc(32768 * KIB));
     mheap_free(mheap_malloc(60 * KIB));
@@ -415,7 +408,7 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("cache_pages");
     TCase *keep = tcase_create("keep");
-    tcase_add_checked_fixture(keep, begin, check_books);
+    tcase_add_checked_fixture(keep, begin, finish);
     tcase_add_test(keep, a_large_object_is_kept_for_the_next_of_as_many_pages);
     tcase_add_test(keep, a_kept_run_takes_no_lock_of_the_heap);
     tcase_add_test(keep, what_is_kept_is_counted_as_free);
@@ -428,7 +421,7 @@ int main(void) {
     suite_add_tcase(suite, keep);
 
     TCase *end = tcase_create("end");
-    tcase_add_checked_fixture(end, begin, check_books);
+    tcase_add_checked_fixture(end, begin, finish);
     tcase_add_test(end, what_a_quiet_thread_keeps_goes_back_to_the_heap);
     tcase_add_test(end, nothing_is_kept_when_a_thread_ends);
     tcase_add_test(end, whoever_frees_keeps);
@@ -451,7 +444,7 @@ int main(void) {
     suite_add_tcase(suite, end);
 
     TCase *hard = tcase_create("hard");
-    tcase_add_checked_fixture(hard, harden, check_books);
+    tcase_add_checked_fixture(hard, harden, finish);
     tcase_add_test(hard, hardened_mode_keeps_nothing);
     suite_add_tcase(suite, hard);
     return mh_test_main(suite);

@@ -7,7 +7,7 @@
 #include "core/heap/heap.h"
 #include "core/heap/options.h"
 #include "mheap/mheap.h"
-#include "tests/support/books.h"
+#include "tests/support/check_books.h"
 #include "tests/support/sanitized.h"
 #include "tests/support/test_main.h"
 #include "tests/support/threads.h"
@@ -54,17 +54,6 @@ static void begin(void) {
     size_class = mh_size_class(SIZE);
     mheap_option_set(MHEAP_OPTION_FIRST_OBJECTS, 0); // caches at once
     ck_assert_ptr_nonnull(mh_cache_of_thread(mh_heap_default()));
-}
-
-static void check_books(void) {
-    const char *wrong = mh_books_wrong(mheap_default());
-    ck_assert_msg(wrong == NULL, "%s", wrong);
-}
-
-static struct mheap_stats stats(void) {
-    struct mheap_stats now;
-    mheap_stats(NULL, &now);
-    return now;
 }
 
 static void *use_much(void *unused) {
@@ -118,7 +107,7 @@ START_TEST(slots_of_many_spans_go_back_to_each_of_them) {
     ck_assert_uint_eq(free + cached, nspans * nslots);
     mheap_thread_flush();
     ck_assert_ptr_null(cache()->owned);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -131,7 +120,7 @@ static void check_given_back(size_t n) {
                   is_free_in_span(objects[i]));
     }
     ck_assert_ptr_null(cache()->owned);
-    check_books();
+    mh_check_books(mheap_default());
 }
 
 // Spans of this class have no tail, and lie side by side: a run of neighbours
@@ -199,7 +188,7 @@ START_TEST(a_bin_moves_to_a_larger_array_with_all_its_slots) {
     for (size_t i = info->first_slots + 1; i-- > 0;) {
         ck_assert_ptr_eq(mheap_malloc(SIZE), objects[i]);
     }
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -257,7 +246,7 @@ START_TEST(a_full_bin_gives_its_older_half_back) {
     for (size_t i = 0; i <= most; i++) {
         ck_assert_int_eq(is_free_in_span(objects[i]), i <= most - kept);
     }
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -268,7 +257,7 @@ START_TEST(no_limit_grows_where_nothing_may_be_kept) {
     get(MOST);
     drop(MOST);
     ck_assert_uint_eq(limit(), before); // what it began with, and no more
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -287,12 +276,12 @@ END_TEST
 
 START_TEST(idle_spans_go_home) {
     get(MOST);
-    ck_assert_uint_gt(stats().spans, 3);
+    ck_assert_uint_gt(mh_stats_now().spans, 3);
     drop(MOST);
     mheap_thread_flush();
-    ck_assert_uint_eq(stats().spans, 0);
-    ck_assert_uint_eq(stats().cached_bytes, 0);
-    check_books();
+    ck_assert_uint_eq(mh_stats_now().spans, 0);
+    ck_assert_uint_eq(mh_stats_now().cached_bytes, 0);
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -300,11 +289,11 @@ START_TEST(a_span_with_one_object_stays) {
     get(MOST);
     drop(MOST - 1);
     mheap_thread_flush();
-    ck_assert_uint_eq(stats().spans, 1);
-    ck_assert_uint_eq(stats().in_use_objects, 1);
+    ck_assert_uint_eq(mh_stats_now().spans, 1);
+    ck_assert_uint_eq(mh_stats_now().in_use_objects, 1);
     mheap_free(objects[MOST - 1]);
     mheap_thread_flush();
-    ck_assert_uint_eq(stats().spans, 0);
+    ck_assert_uint_eq(mh_stats_now().spans, 0);
 }
 END_TEST
 
@@ -314,12 +303,12 @@ START_TEST(partly_free_spans_are_filled_before_new_ones_are_made) {
         mheap_free(objects[i]);
     }
     mheap_thread_flush();
-    uint64_t spans = stats().spans;
+    uint64_t spans = mh_stats_now().spans;
     for (size_t i = 0; i < MOST; i += 2) {
         objects[i] = mheap_malloc(SIZE);
     }
-    ck_assert_uint_eq(stats().spans, spans);
-    check_books();
+    ck_assert_uint_eq(mh_stats_now().spans, spans);
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -349,29 +338,29 @@ static void get_and_drop(void *arg) {
 
 START_TEST(a_thread_that_ends_leaves_nothing_owned) {
     mh_in_thread(get_and_drop, NULL);
-    ck_assert_uint_eq(stats().spans, 0);
-    ck_assert_uint_eq(stats().cached_bytes, 0);
-    ck_assert_uint_eq(stats().caches, 1);
+    ck_assert_uint_eq(mh_stats_now().spans, 0);
+    ck_assert_uint_eq(mh_stats_now().cached_bytes, 0);
+    ck_assert_uint_eq(mh_stats_now().caches, 1);
 
     mh_in_thread(get_and_keep, NULL);
-    ck_assert_uint_eq(stats().in_use_objects, 1000);
-    ck_assert_uint_eq(stats().cached_bytes, 0);
+    ck_assert_uint_eq(mh_stats_now().in_use_objects, 1000);
+    ck_assert_uint_eq(mh_stats_now().cached_bytes, 0);
     struct mh_span *span = mh_arena_span_at((uintptr_t)objects[5]);
     ck_assert_uint_eq(span->owner_told, mh_owner_word(MH_OWNER_NONE, false));
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
 START_TEST(what_a_thread_left_is_used_by_the_next) {
     mh_in_thread(get_and_keep, NULL);
-    uint64_t spans = stats().spans;
+    uint64_t spans = mh_stats_now().spans;
     uint32_t room = mh_classes[size_class].nslots;
     ck_assert_uint_eq(spans, (1000 + room - 1) / room);
     // The last span has free slots: the first object comes from it.
     uintptr_t p = (uintptr_t)mheap_malloc(SIZE);
     ck_assert_ptr_eq(mh_arena_span_at(p),
                      mh_arena_span_at((uintptr_t)objects[999]));
-    ck_assert_uint_eq(stats().spans, spans);
+    ck_assert_uint_eq(mh_stats_now().spans, spans);
 }
 END_TEST
 
@@ -394,13 +383,14 @@ START_TEST(many_threads_at_once_have_caches_of_their_own) {
     for (int i = 0; i < 100; i++) {
         mh_actor_do(&actors[i], get_and_keep, NULL);
     }
-    ck_assert_uint_eq(stats().caches, 101); // the table has grown, too
-    check_books();
+    ck_assert_uint_eq(mh_stats_now().caches,
+                      101); // the table has grown, too
+    mh_check_books(mheap_default());
     for (int i = 0; i < 100; i++) {
         mh_actor_end(&actors[i]);
     }
-    ck_assert_uint_eq(stats().caches, 1);
-    check_books();
+    ck_assert_uint_eq(mh_stats_now().caches, 1);
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -431,7 +421,7 @@ START_TEST(threads_with_few_spans_lie_close_together) {
     ck_assert_uint_lt(highest - lowest, 40 * span);
     // Another one with many spans takes its pages without the heap's lock.
     mh_actor_do(&actors[0], get_of_many_classes, NULL);
-    check_books();
+    mh_check_books(mheap_default());
     for (int i = 0; i < 40; i++) {
         mh_actor_end(&actors[i]);
     }
@@ -474,15 +464,15 @@ START_TEST(a_thread_past_its_destructors_is_served_by_the_side_cache) {
     ck_assert(served);
     ck_assert_uint_ge(rounds_past, 1);
     ck_assert_ptr_nonnull(mheap_default()->side);
-    ck_assert_uint_eq(stats().in_use_objects, 1);
+    ck_assert_uint_eq(mh_stats_now().in_use_objects, 1);
     mheap_free(left_over);
-    ck_assert_uint_eq(stats().bad_frees_total, 0);
-    check_books();
+    ck_assert_uint_eq(mh_stats_now().bad_frees_total, 0);
+    mh_check_books(mheap_default());
 
     (void)mheap_release(); // empties the side cache as well
     struct mh_cache *side = mheap_default()->side;
     ck_assert_uint_eq(mh_bin_fill(side, size_class), 0);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 #endif

@@ -13,6 +13,7 @@
 #include "core/heap/options.h"
 #include "mheap/mheap.h"
 #include "tests/support/books.h"
+#include "tests/support/check_books.h"
 #include "tests/support/objects.h"
 #include "tests/support/test_main.h"
 #include "tests/support/threads.h"
@@ -58,17 +59,6 @@ static uint32_t side_of(const struct mheap *heap) {
     return heap->side->id;
 }
 
-static struct mheap_stats stats(void) {
-    struct mheap_stats now;
-    mheap_stats(NULL, &now);
-    return now;
-}
-
-static void check_books(void) {
-    const char *wrong = mh_books_wrong(mheap_default());
-    ck_assert_msg(wrong == NULL, "%s", wrong);
-}
-
 // The first thread has its cache.
 static void begin(void) {
     mheap_option_set(MHEAP_OPTION_BAD_FREE, MHEAP_ON_BAD_FREE_COUNT);
@@ -95,7 +85,7 @@ START_TEST(other_threads_have_one_after_their_first_objects) {
     mh_actor_do(&actor, make, &next);
     ck_assert(next.has_cache);
     ck_assert_uint_ne(owner_of(next.objects[0]), side_of(mheap_default()));
-    check_books();
+    mh_check_books(mheap_default());
     mh_actor_end(&actor);
 }
 END_TEST
@@ -119,15 +109,16 @@ END_TEST
 START_TEST(threads_with_few_objects_share_spans) {
     static struct mh_actor actors[NACTORS];
     static struct wish wishes[NACTORS];
-    uint64_t caches = stats().caches;
+    uint64_t caches = mh_stats_now().caches;
     for (size_t i = 0; i < NACTORS; i++) {
         wishes[i] = (struct wish){.size = SIZE, .n = 1};
         mh_actor_do(&actors[i], make, &wishes[i]);
     }
-    ck_assert_uint_eq(stats().caches, caches + 1);
-    ck_assert_uint_eq(stats().spans, 2); // that, and the first thread's
-    ck_assert_uint_eq(stats().in_use_objects, NACTORS);
-    check_books();
+    ck_assert_uint_eq(mh_stats_now().caches, caches + 1);
+    ck_assert_uint_eq(mh_stats_now().spans,
+                      2); // that, and the first thread's
+    ck_assert_uint_eq(mh_stats_now().in_use_objects, NACTORS);
+    mh_check_books(mheap_default());
     for (size_t i = 0; i < NACTORS; i++) {
         mh_actor_end(&actors[i]);
     }
@@ -160,8 +151,8 @@ START_TEST(objects_of_all_sizes_begin_few_spans) {
         mh_actor_do(&actor, make, &wish);
         mh_actor_end(&actor);
     }
-    ck_assert_uint_le(stats().spans, 1 + 5);
-    check_books();
+    ck_assert_uint_le(mh_stats_now().spans, 1 + 5);
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -176,7 +167,7 @@ START_TEST(alignment_is_kept) {
         }
         mh_actor_end(&actor);
     }
-    ck_assert_uint_eq(stats().bad_frees_total, 0);
+    ck_assert_uint_eq(mh_stats_now().bad_frees_total, 0);
 }
 END_TEST
 
@@ -188,8 +179,8 @@ START_TEST(the_size_they_were_asked_for_is_known_good) {
         mheap_free_sized(wish.objects[0], size);
         mh_actor_end(&actor);
     }
-    ck_assert_uint_eq(stats().bad_frees_total, 0);
-    ck_assert_uint_eq(stats().in_use_objects, 0);
+    ck_assert_uint_eq(mh_stats_now().bad_frees_total, 0);
+    ck_assert_uint_eq(mh_stats_now().in_use_objects, 0);
 }
 END_TEST
 
@@ -198,7 +189,7 @@ START_TEST(a_wrong_size_is_caught) {
     struct wish wish = {.size = 1000, .n = 1};
     mh_actor_do(&actor, make, &wish);
     mheap_free_sized(wish.objects[0], 16);
-    ck_assert_uint_eq(stats().bad_frees_total, 1);
+    ck_assert_uint_eq(mh_stats_now().bad_frees_total, 1);
     mh_actor_end(&actor);
 }
 END_TEST
@@ -214,11 +205,11 @@ START_TEST(a_double_free_is_caught_whoever_makes_it) {
     struct wish wish = {.size = SIZE, .n = 2};
     mh_actor_do(&actor, make, &wish);
     mh_actor_do(&actor, free_twice, &wish);
-    ck_assert_uint_eq(stats().bad_frees_total, 1);
+    ck_assert_uint_eq(mh_stats_now().bad_frees_total, 1);
     mheap_free(wish.objects[0]);
-    ck_assert_uint_eq(stats().bad_frees_total, 2);
+    ck_assert_uint_eq(mh_stats_now().bad_frees_total, 2);
     mheap_free(wish.objects[1]);
-    ck_assert_uint_eq(stats().bad_frees_total, 2);
+    ck_assert_uint_eq(mh_stats_now().bad_frees_total, 2);
     mh_actor_end(&actor);
 }
 END_TEST
@@ -231,10 +222,10 @@ START_TEST(what_threads_freed_serves_the_next_ones) {
         mh_actor_do(&actor, make, &wish);
         mh_actor_do(&actor, drop, &wish);
         mh_actor_end(&actor);
-        spans = i == 10 ? stats().spans : spans;
+        spans = i == 10 ? mh_stats_now().spans : spans;
     }
-    ck_assert_uint_le(stats().spans, spans + 2);
-    check_books();
+    ck_assert_uint_le(mh_stats_now().spans, spans + 2);
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -245,9 +236,9 @@ START_TEST(giving_back_leaves_nothing_in_the_side_cache) {
     mh_actor_do(&actor, drop, &wish);
     mh_actor_end(&actor);
     mheap_release();
-    ck_assert_uint_eq(stats().spans, 0);
-    ck_assert_uint_eq(stats().cached_bytes, 0);
-    check_books();
+    ck_assert_uint_eq(mh_stats_now().spans, 0);
+    ck_assert_uint_eq(mh_stats_now().cached_bytes, 0);
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -261,8 +252,8 @@ START_TEST(they_come_from_the_heap_that_was_asked) {
     ck_assert_uint_eq(owner_of(wish.objects[2]), side_of(heap));
     mh_actor_do(&actor, drop, &wish);
     mheap_destroy(heap);
-    ck_assert_uint_eq(stats().in_use_objects, 0);
-    check_books();
+    ck_assert_uint_eq(mh_stats_now().in_use_objects, 0);
+    mh_check_books(mheap_default());
     mh_actor_end(&actor);
 }
 END_TEST
@@ -278,7 +269,7 @@ static void fork_and_drop(void *arg) {
         make(&next);
         drop(&next);
         _exit(next.has_cache && mh_books_wrong(mheap_default()) == NULL &&
-                      stats().bad_frees_total == 0
+                      mh_stats_now().bad_frees_total == 0
                   ? 0
                   : 1);
     }
@@ -292,7 +283,7 @@ START_TEST(a_child_goes_on_with_them) {
     mh_actor_do(&actor, make, &wish);
     mh_actor_do(&actor, fork_and_drop, &wish);
     mh_actor_do(&actor, drop, &wish);
-    check_books();
+    mh_check_books(mheap_default());
     mh_actor_end(&actor);
 }
 END_TEST

@@ -12,7 +12,7 @@
 #include "core/sys/limit.h"
 #include "mheap/mheap.h"
 #include "platform/sim/sim.h"
-#include "tests/support/books.h"
+#include "tests/support/check_books.h"
 #include "tests/support/emulated.h"
 #include "tests/support/expect.h"
 #include "tests/support/sanitized.h"
@@ -34,20 +34,9 @@ static void begin(void) {
     mheap_release();
 }
 
-static struct mheap_stats stats(void) {
-    struct mheap_stats stats;
-    mheap_stats(NULL, &stats);
-    return stats;
-}
-
-static void check_books(void) {
-    const char *wrong = mh_books_wrong(mheap_default());
-    ck_assert_msg(wrong == NULL, "%s", wrong);
-}
-
 // So many bytes more than there are now.
 static uint64_t limit_at(enum mheap_option limit, size_t more) {
-    uint64_t bytes = stats().counted_bytes + more;
+    uint64_t bytes = mh_stats_now().counted_bytes + more;
     ck_assert_int_eq(mheap_option_set(limit, bytes), 0);
     return bytes;
 }
@@ -87,29 +76,29 @@ START_TEST(without_limits_there_are_none) {
     ck_assert_uint_eq(mheap_option_get(MHEAP_OPTION_HARD_LIMIT), 0);
     get(0, N, MIB);
     drop(0, N);
-    ck_assert_uint_ge(stats().free_page_bytes, N * MIB);
-    ck_assert_uint_eq(stats().limit_refusals_total, 0);
+    ck_assert_uint_ge(mh_stats_now().free_page_bytes, N * MIB);
+    ck_assert_uint_eq(mh_stats_now().limit_refusals_total, 0);
 }
 END_TEST
 
 START_TEST(the_map_of_arenas_does_not_count) {
-    ck_assert_uint_ge(stats().counted_bytes, sizeof(struct mh_arena));
-    ck_assert_uint_le(stats().counted_bytes, 8 * MIB);
+    ck_assert_uint_ge(mh_stats_now().counted_bytes, sizeof(struct mh_arena));
+    ck_assert_uint_le(mh_stats_now().counted_bytes, 8 * MIB);
 }
 END_TEST
 
 START_TEST(statistics_show_the_limits_and_what_they_count) {
     uint64_t soft = limit_at(MHEAP_OPTION_SOFT_LIMIT, 8 * MIB);
     uint64_t hard = limit_at(MHEAP_OPTION_HARD_LIMIT, 9 * MIB);
-    ck_assert_uint_eq(stats().soft_limit_bytes, soft);
-    ck_assert_uint_eq(stats().hard_limit_bytes, hard);
-    uint64_t before = stats().counted_bytes;
+    ck_assert_uint_eq(mh_stats_now().soft_limit_bytes, soft);
+    ck_assert_uint_eq(mh_stats_now().hard_limit_bytes, hard);
+    uint64_t before = mh_stats_now().counted_bytes;
     get(0, 1, 3 * MIB);
-    ck_assert_uint_eq(stats().counted_bytes, before + 3 * MIB);
+    ck_assert_uint_eq(mh_stats_now().counted_bytes, before + 3 * MIB);
     drop(0, 1); // free, and could be used at once
-    ck_assert_uint_eq(stats().counted_bytes, before + 3 * MIB);
+    ck_assert_uint_eq(mh_stats_now().counted_bytes, before + 3 * MIB);
     mheap_release();
-    ck_assert_uint_eq(stats().counted_bytes, before);
+    ck_assert_uint_eq(mh_stats_now().counted_bytes, before);
 }
 END_TEST
 
@@ -119,10 +108,10 @@ START_TEST(free_memory_goes_home_before_the_soft_limit_is_passed) {
     uint64_t soft = limit_at(MHEAP_OPTION_SOFT_LIMIT, 18 * MIB);
     get(0, 14, MIB);
     drop(0, 14);
-    ck_assert_uint_ge(stats().free_page_bytes, 14 * MIB);
+    ck_assert_uint_ge(mh_stats_now().free_page_bytes, 14 * MIB);
     get(0, 1, 15 * MIB); // not where the others were
-    ck_assert_uint_le(stats().counted_bytes, soft);
-    check_books();
+    ck_assert_uint_le(mh_stats_now().counted_bytes, soft);
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -131,12 +120,13 @@ START_TEST(no_more_goes_than_is_too_much_and_a_little) {
     get(0, 14, MIB);
     drop(0, 12);
     get(0, 6, MIB); // free pages serve these, and nothing has to go
-    uint64_t expected = stats().soft_limit_bytes - 2 * MIB;
-    ck_assert_uint_ge(stats().counted_bytes, expected);
-    ck_assert_uint_le(stats().counted_bytes, expected + of_arenas(14 * MIB));
+    uint64_t expected = mh_stats_now().soft_limit_bytes - 2 * MIB;
+    ck_assert_uint_ge(mh_stats_now().counted_bytes, expected);
+    ck_assert_uint_le(mh_stats_now().counted_bytes,
+                      expected + of_arenas(14 * MIB));
     get(20, 1, 4 * MIB); // 4 of the 6 that are left
-    ck_assert_uint_ge(stats().free_page_bytes, MIB);
-    check_books();
+    ck_assert_uint_ge(mh_stats_now().free_page_bytes, MIB);
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -154,12 +144,12 @@ END_TEST
 START_TEST(the_soft_limit_refuses_nothing) {
     uint64_t soft = limit_at(MHEAP_OPTION_SOFT_LIMIT, MIB);
     get(0, N, MIB);
-    ck_assert_uint_ge(stats().counted_bytes, soft + (N - 1) * MIB);
+    ck_assert_uint_ge(mh_stats_now().counted_bytes, soft + (N - 1) * MIB);
     for (size_t i = 0; i < N; i++) {
         ck_assert(mh_is_filled(object[i], MIB, (unsigned char)(i + 1)));
     }
     drop(0, N);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -173,22 +163,22 @@ START_TEST(what_comes_free_above_the_limit_goes_home_at_once) {
     mh_sim_set_clock(now);
     get(0, 1, MIB);
     drop(0, 1);
-    ck_assert_uint_le(stats().counted_bytes, soft);
+    ck_assert_uint_le(mh_stats_now().counted_bytes, soft);
 }
 END_TEST
 
 START_TEST(a_lower_limit_set_later_holds_at_once) {
     get(0, 32, MIB);
     drop(0, 32);
-    uint64_t before = stats().counted_bytes;
+    uint64_t before = mh_stats_now().counted_bytes;
     uint64_t soft = before - 20 * MIB;
     ck_assert_int_eq(mheap_option_set(MHEAP_OPTION_SOFT_LIMIT, soft), 0);
-    ck_assert_uint_le(stats().counted_bytes, soft);
-    ck_assert_uint_ge(stats().counted_bytes, soft - 2 * MIB);
+    ck_assert_uint_le(mh_stats_now().counted_bytes, soft);
+    ck_assert_uint_ge(mh_stats_now().counted_bytes, soft - 2 * MIB);
     ck_assert_int_eq(mheap_option_set(MHEAP_OPTION_SOFT_LIMIT, 0), 0);
     get(0, 32, MIB);
     drop(0, 32);
-    ck_assert_uint_eq(stats().counted_bytes, before);
+    ck_assert_uint_eq(mh_stats_now().counted_bytes, before);
 }
 END_TEST
 
@@ -216,8 +206,8 @@ START_TEST(free_memory_of_another_heap_goes_too) {
     uint64_t soft = limit_at(MHEAP_OPTION_SOFT_LIMIT, 4 * MIB);
     mheap_free(p);
     get(0, 12, MIB);
-    ck_assert_uint_le(stats().counted_bytes, soft);
-    check_books();
+    ck_assert_uint_le(mh_stats_now().counted_bytes, soft);
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -236,11 +226,11 @@ START_TEST(what_other_threads_keep_in_page_caches_goes_too) {
     mh_actor_do(&actor, get_spans, NULL);
     mheap_release();
     uint64_t soft = limit_at(MHEAP_OPTION_SOFT_LIMIT, 0);
-    ck_assert_uint_ge(stats().free_page_bytes, MIB / 4);
+    ck_assert_uint_ge(mh_stats_now().free_page_bytes, MIB / 4);
     get(0, 1, MIB / 4);
-    ck_assert_uint_le(stats().counted_bytes, soft);
+    ck_assert_uint_le(mh_stats_now().counted_bytes, soft);
     mh_actor_end(&actor);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -252,7 +242,7 @@ START_TEST(an_awake_scavenger_is_not_waited_for) {
     mheap_free(p);
     mh_scavenger.state = MH_SCAV_AWAKE;
     get(0, 12, MIB);
-    ck_assert_uint_le(stats().counted_bytes, soft);
+    ck_assert_uint_le(mh_stats_now().counted_bytes, soft);
     mh_scavenger.state = MH_SCAV_NONE;
 }
 END_TEST
@@ -268,7 +258,7 @@ START_TEST(small_objects_make_room_for_themselves) {
         ck_assert_ptr_nonnull(mheap_malloc(64));
         ck_assert_uint_le(mh_limits.counted, soft);
     }
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -280,7 +270,7 @@ START_TEST(a_system_that_takes_nothing_back_is_borne) {
     get(0, 1, 40 * MIB);
     drop(0, 1);
     mh_sim_fail_nothing();
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -303,16 +293,16 @@ START_TEST(at_the_hard_limit_allocation_fails_and_freeing_helps) {
     ck_assert_uint_le(n, 16);
     ck_assert_uint_ge(n, 16 - in_mib(of_arenas(16 * MIB)));
     ck_assert_int_eq(errno, ENOMEM);
-    ck_assert_uint_le(stats().counted_bytes, hard);
-    ck_assert_uint_gt(stats().limit_refusals_total, 0);
-    check_books();
+    ck_assert_uint_le(mh_stats_now().counted_bytes, hard);
+    ck_assert_uint_gt(mh_stats_now().limit_refusals_total, 0);
+    mh_check_books(mheap_default());
     drop(0, 4);
     ck_assert_ptr_nonnull(mheap_malloc(3 * MIB));
-    ck_assert_uint_le(stats().counted_bytes, hard);
+    ck_assert_uint_le(mh_stats_now().counted_bytes, hard);
     for (size_t i = 4; i < n; i++) {
         ck_assert(mh_is_filled(object[i], MIB, (unsigned char)(i + 1)));
     }
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -326,14 +316,14 @@ START_TEST(small_objects_fail_and_can_all_be_freed) {
     }
     ck_assert_int_eq(errno, ENOMEM);
     ck_assert_uint_ge(n, 12000);
-    ck_assert_uint_le(stats().counted_bytes, hard);
+    ck_assert_uint_le(mh_stats_now().counted_bytes, hard);
     while (list != NULL) {
         void **next = *list;
         mheap_free((void *)list);
         list = next;
     }
     ck_assert_ptr_nonnull(mheap_malloc(MIB));
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -347,8 +337,9 @@ START_TEST(everything_is_given_back_before_anything_fails) {
     drop(3, 2);
     object[N - 1] = mheap_malloc(9 * MIB); // from both heaps, in pieces
     ck_assert_ptr_nonnull(object[N - 1]);
-    ck_assert_uint_le(stats().counted_bytes, stats().hard_limit_bytes);
-    check_books();
+    ck_assert_uint_le(mh_stats_now().counted_bytes,
+                      mh_stats_now().hard_limit_bytes);
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -364,7 +355,7 @@ START_TEST(a_failed_realloc_leaves_the_object) {
     ck_assert_ptr_nonnull(grown);
     ck_assert(mh_is_filled(grown, 5 * MIB, 1));
     mheap_free(grown);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -377,19 +368,19 @@ START_TEST(realloc_in_place_asks_the_other_heaps_too) {
     void *grown = mheap_realloc(object[0], 7 * MIB);
     ck_assert_ptr_eq(grown, object[0]);
     ck_assert(mh_is_filled(grown, 5 * MIB, 1));
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
 START_TEST(failing_does_not_use_anything_up) {
     limit_at(MHEAP_OPTION_HARD_LIMIT, 8 * MIB);
     ck_assert_ptr_null(mheap_malloc(20 * MIB));
-    struct mheap_stats before = stats();
+    struct mheap_stats before = mh_stats_now();
     for (int i = 0; i < 100; i++) {
         ck_assert_ptr_null(mheap_malloc(20 * MIB));
         ck_assert_ptr_null(mheap_pages_alloc(mheap_default(), 4096));
     }
-    struct mheap_stats after = stats();
+    struct mheap_stats after = mh_stats_now();
     ck_assert_uint_eq(after.metadata_bytes, before.metadata_bytes);
     ck_assert_uint_eq(after.reserved_bytes, before.reserved_bytes);
     ck_assert_uint_eq(after.prepared_bytes, before.prepared_bytes);
@@ -407,11 +398,11 @@ START_TEST(metadata_does_not_pass_the_limit_either) {
         n++;
     }
     ck_assert_uint_lt(n, N);
-    ck_assert_uint_le(stats().counted_bytes, hard);
+    ck_assert_uint_le(mh_stats_now().counted_bytes, hard);
     while (n > 0) {
         mheap_destroy(heaps[--n]);
     }
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -419,19 +410,19 @@ START_TEST(a_limit_below_what_is_in_use_refuses_growth_only) {
     get(0, 8, MIB);
     get(8, 8, 100);
     ck_assert_int_eq(mheap_option_set(MHEAP_OPTION_HARD_LIMIT, 1), 0);
-    uint64_t before = stats().counted_bytes;
+    uint64_t before = mh_stats_now().counted_bytes;
     ck_assert_ptr_null(mheap_malloc(MIB));
     ck_assert_ptr_nonnull(mheap_realloc(object[1], MIB - 1));
     for (size_t i = 0; i < 8; i++) {
         ck_assert(mh_is_filled(object[i], MIB - 1, (unsigned char)(i + 1)));
     }
     drop(0, 16);
-    ck_assert_uint_le(stats().counted_bytes, before);
-    ck_assert_uint_ge(stats().free_page_bytes, 8 * MIB);
+    ck_assert_uint_le(mh_stats_now().counted_bytes, before);
+    ck_assert_uint_ge(mh_stats_now().free_page_bytes, 8 * MIB);
     // What is free and Ready is no growth: until it is asked for, it is kept.
     ck_assert_int_eq(mheap_option_set(MHEAP_OPTION_HARD_LIMIT, 0), 0);
     get(0, 8, MIB);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -439,9 +430,9 @@ START_TEST(absurd_sizes_give_nothing_back) {
     get(0, 8, MIB);
     drop(0, 8);
     limit_at(MHEAP_OPTION_HARD_LIMIT, 64 * MIB);
-    uint64_t before = stats().counted_bytes;
+    uint64_t before = mh_stats_now().counted_bytes;
     ck_assert_ptr_null(mheap_malloc(SIZE_MAX));
-    ck_assert_uint_eq(stats().counted_bytes, before);
+    ck_assert_uint_eq(mh_stats_now().counted_bytes, before);
 }
 END_TEST
 
@@ -485,13 +476,13 @@ START_TEST(a_refusal_at_any_page_breaks_nothing) {
     struct mheap *heap = mheap_create("new");
     use_everything(heap);
     mh_actor_do(&actor, use_everything, heap);
-    ck_assert_uint_le(stats().counted_bytes, hard);
-    check_books();
+    ck_assert_uint_le(mh_stats_now().counted_bytes, hard);
+    mh_check_books(mheap_default());
     use_everything(heap);
     mh_actor_end(&actor);
     mheap_destroy(heap);
-    ck_assert_uint_le(stats().counted_bytes, hard);
-    check_books();
+    ck_assert_uint_le(mh_stats_now().counted_bytes, hard);
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -512,7 +503,7 @@ START_TEST(a_thread_that_begins_at_the_limit_can_free) {
     mh_actor_do(&actor, get_small, &got);
     ck_assert_uint_le(got, 1);
     mh_actor_end(&actor);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 

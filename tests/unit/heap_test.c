@@ -8,7 +8,7 @@
 #include "core/heap/heap.h"
 #include "mheap/mheap.h"
 #include "platform/sim/sim.h"
-#include "tests/support/books.h"
+#include "tests/support/check_books.h"
 #include "tests/support/emulated.h"
 #include "tests/support/expect.h"
 #include "tests/support/objects.h"
@@ -16,17 +16,6 @@
 #include "tests/support/threads.h"
 
 #define MIB ((size_t)1 << 20)
-
-static void check_books(struct mheap *heap) {
-    const char *wrong = mh_books_wrong(heap);
-    ck_assert_msg(wrong == NULL, "%s", wrong);
-}
-
-static struct mheap_stats stats(const struct mheap *heap) {
-    struct mheap_stats now;
-    mheap_stats(heap, &now);
-    return now;
-}
 
 // Some of everything.
 static void fill(struct mheap *heap) {
@@ -49,10 +38,10 @@ START_TEST(a_heap_made_and_destroyed_often_does_not_grow) {
         fill(heap);
         mheap_destroy(heap);
         if (i == 1) {
-            before = stats(NULL);
+            before = mh_stats_now();
         }
     }
-    struct mheap_stats after = stats(NULL);
+    struct mheap_stats after = mh_stats_now();
     ck_assert_uint_eq(after.spans, before.spans);
     ck_assert_uint_eq(after.reserved_bytes, before.reserved_bytes);
     ck_assert_uint_eq(after.prepared_bytes, before.prepared_bytes);
@@ -69,19 +58,19 @@ START_TEST(heaps_do_not_mix) {
     void *p = mheap_alloc_in(a, 100), *q = mheap_alloc_in(b, 100);
     ck_assert_ptr_eq(mheap_heap_of(p), a);
     ck_assert_ptr_eq(mheap_heap_of(q), b);
-    ck_assert_uint_eq(stats(a).in_use_objects, 301);
-    ck_assert_uint_eq(stats(NULL).in_use_objects, 602);
-    check_books(a);
-    check_books(b);
+    ck_assert_uint_eq(mh_stats_of(a).in_use_objects, 301);
+    ck_assert_uint_eq(mh_stats_now().in_use_objects, 602);
+    mh_check_books(a);
+    mh_check_books(b);
 
     mheap_destroy(a);
 
-    ck_assert_uint_eq(stats(NULL).in_use_objects, 301);
+    ck_assert_uint_eq(mh_stats_now().in_use_objects, 301);
     ck_assert_uint_eq(mheap_usable_size(p), 0);
     ck_assert_ptr_null(mheap_heap_of(p));
     ck_assert_uint_ge(mheap_usable_size(q), 100);
-    check_books(b);
-    check_books(mheap_default());
+    mh_check_books(b);
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -95,13 +84,13 @@ START_TEST(what_was_in_a_destroyed_heap_cannot_be_freed) {
     mheap_free(small);
     mheap_free(large);
     mheap_pages_free(pages);
-    ck_assert_uint_eq(stats(NULL).bad_frees_total, 3);
+    ck_assert_uint_eq(mh_stats_now().bad_frees_total, 3);
     // The next heap takes the same memory, and starts empty.
     heap = mheap_create("next");
-    ck_assert_uint_eq(stats(heap).spans, 0);
+    ck_assert_uint_eq(mh_stats_of(heap).spans, 0);
     fill(heap);
-    check_books(heap);
-    ck_assert_uint_eq(stats(NULL).bad_frees_total, 3);
+    mh_check_books(heap);
+    ck_assert_uint_eq(mh_stats_now().bad_frees_total, 3);
 }
 END_TEST
 
@@ -124,7 +113,7 @@ START_TEST(objects_move_within_their_heap) {
         ck_assert_ptr_eq(mheap_heap_of(p), heap);
     }
     mheap_destroy(heap);
-    ck_assert_uint_eq(stats(NULL).in_use_objects, 0);
+    ck_assert_uint_eq(mh_stats_now().in_use_objects, 0);
 }
 END_TEST
 
@@ -141,10 +130,10 @@ START_TEST(any_thread_uses_any_heap) {
     void *p = mheap_alloc_in(heap, 100);
     mh_in_thread(free_it, p);
     mh_in_thread(fill_it, heap);
-    ck_assert_uint_eq(stats(heap).in_use_objects, 300);
-    check_books(heap);
+    ck_assert_uint_eq(mh_stats_of(heap).in_use_objects, 300);
+    mh_check_books(heap);
     mheap_destroy(heap);
-    ck_assert_uint_eq(stats(NULL).in_use_objects, 0);
+    ck_assert_uint_eq(mh_stats_now().in_use_objects, 0);
 }
 END_TEST
 
@@ -160,12 +149,12 @@ START_TEST(threads_that_used_a_destroyed_heap_go_on) {
     mh_actor_do(&actor, use_and_stay, mheap_default());
     heap = mheap_create("next"); // most likely the same record
     mh_actor_do(&actor, use_and_stay, heap);
-    ck_assert_uint_eq(stats(heap).in_use_objects, 1);
-    check_books(heap);
+    ck_assert_uint_eq(mh_stats_of(heap).in_use_objects, 1);
+    mh_check_books(heap);
     mh_actor_end(&actor);
-    check_books(heap);
+    mh_check_books(heap);
     mheap_destroy(heap);
-    ck_assert_uint_eq(stats(NULL).caches, 0);
+    ck_assert_uint_eq(mh_stats_now().caches, 0);
 }
 END_TEST
 
@@ -179,7 +168,7 @@ START_TEST(a_thread_that_used_a_destroyed_heap_ends_without_a_trace) {
     (void)mheap_alloc_in(next, 100);
     mh_actor_end(&actor);
     ck_assert_uint_eq(next->caches_live, 1);
-    check_books(next);
+    mh_check_books(next);
     mheap_destroy(next);
 }
 END_TEST
@@ -214,7 +203,7 @@ START_TEST(the_default_heap_stays) {
     mheap_destroy(NULL);
     ck_assert_uint_ge(mheap_usable_size(p), 100);
     mheap_free(p);
-    check_books(mheap_default());
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -240,10 +229,10 @@ START_TEST(release_gives_everything_back_and_memory_works_after) {
             mheap_free(objects[i]);
         }
         ck_assert_uint_gt(mheap_release(), 10 * MIB);
-        ck_assert_uint_eq(stats(NULL).free_page_bytes, 0);
+        ck_assert_uint_eq(mh_stats_now().free_page_bytes, 0);
         ck_assert_uint_eq(mh_sys_account(MH_FOR_HEAP).ready, 0);
         ck_assert_uint_eq(mheap_release(), 0);
-        check_books(mheap_default());
+        mh_check_books(mheap_default());
     }
 }
 END_TEST
@@ -277,7 +266,7 @@ START_TEST(release_knows_the_systems_page) {
         mheap_pages_free(pages[i]);
     }
     ck_assert_uint_ge(mheap_release(), 64 * MH_PAGE_SIZE);
-    check_books(mheap_default());
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -298,7 +287,7 @@ START_TEST(small_spans_do_not_cross_arenas) {
         ck_assert_ptr_eq(mh_arena_of((uintptr_t)span->base), mh_arena_of(last));
     }
     ck_assert_uint_eq(mh_arenas.count, 2);
-    check_books(mheap_default());
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -321,7 +310,7 @@ START_TEST(commit_refused_is_null_and_memory_works_after) {
     ck_assert_uint_lt(n, 4000);
     ck_assert_uint_gt(n, 10);
     ck_assert_int_eq(errno, ENOMEM);
-    check_books(mheap_default());
+    mh_check_books(mheap_default());
     for (size_t i = 0; i < n; i++) {
         ck_assert(mh_pattern_holds(objects[i], size, i));
         mheap_free(objects[i]);
@@ -329,7 +318,7 @@ START_TEST(commit_refused_is_null_and_memory_works_after) {
     ck_assert_ptr_nonnull(mheap_malloc(size)); // there is room again
     mh_sim_limit_commit(0);
     ck_assert_ptr_nonnull(mheap_malloc(50 * MIB));
-    check_books(mheap_default());
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -347,7 +336,7 @@ START_TEST(free_memory_is_released_before_giving_up) {
     char *r = mheap_malloc(20 * MIB + 8192);
     ck_assert_ptr_nonnull(r);
     memset(r, 1, 20 * MIB);
-    check_books(mheap_default());
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -359,12 +348,12 @@ START_TEST(every_system_and_page_size_works) {
     for (int round = 0; round < 3; round++) {
         fill(heap);
         fill(mheap_default());
-        check_books(heap);
+        mh_check_books(heap);
         mheap_destroy(heap);
         mheap_release();
         heap = mheap_create("one");
     }
-    check_books(mheap_default());
+    mh_check_books(mheap_default());
 }
 END_TEST
 

@@ -7,14 +7,9 @@
 #include "core/sys/sys.h"
 #include "mheap/mheap.h"
 #include "platform/sim/sim.h"
-#include "tests/support/books.h"
+#include "tests/support/check_books.h"
 #include "tests/support/rounds.h"
 #include "tests/support/test_main.h"
-
-static void check_books(void) {
-    const char *wrong = mh_books_wrong(mheap_default());
-    ck_assert_msg(wrong == NULL, "%s", wrong);
-}
 
 static size_t page_size(void) {
     return mh_sys_facts()->page_size;
@@ -93,11 +88,11 @@ static void begin(void) {
 }
 
 static void end(void) {
-    check_books();
+    mh_check_books(mheap_default());
     for (size_t i = 0; i < MANY; i++) {
         mheap_free(large[i]);
     }
-    check_books();
+    mh_check_books(mheap_default());
 }
 
 // Whether this system's pages are small enough for every second to be one.

@@ -13,7 +13,7 @@
 #include "core/sys/sys.h"
 #include "mheap/mheap.h"
 #include "platform/sim/sim.h"
-#include "tests/support/books.h"
+#include "tests/support/check_books.h"
 #include "tests/support/expect.h"
 #include "tests/support/objects.h"
 #include "tests/support/rounds.h"
@@ -26,11 +26,6 @@ enum { N = 12000, SIZE = 320, KEPT = 100 };
 static struct mh_actor other;
 static struct mh_cache *others_cache;
 static char *objects[N];
-
-static void check_books(void) {
-    const char *wrong = mh_books_wrong(mheap_default());
-    ck_assert_msg(wrong == NULL, "%s", wrong);
-}
 
 static size_t page_size(void) {
     return mh_sys_facts()->page_size;
@@ -149,9 +144,9 @@ static void begin_with_holes(void) {
 }
 
 static void end(void) {
-    check_books();
+    mh_check_books(mheap_default());
     mh_actor_end(&other);
-    check_books();
+    mh_check_books(mheap_default());
 }
 
 static struct mh_span *span_of(size_t i) {
@@ -254,10 +249,10 @@ START_TEST(a_hole_that_cannot_be_filled_is_out_of_memory_and_no_more) {
     errno = 0;
     ck_assert(!mh_span_fill_holes(span));
     ck_assert(span->has_holes);
-    check_books();
+    mh_check_books(mheap_default());
     mh_actor_do(&other, free_kept, NULL); // what is idle cannot go: it stays
     ck_assert_int_eq(span->state, MH_SPAN_IN_USE);
-    check_books();
+    mh_check_books(mheap_default());
     mh_sim_fail_nothing();
     mh_actor_do(&other, make_objects, NULL);
     mh_actor_do(&other, free_most, NULL);
@@ -284,7 +279,7 @@ START_TEST(where_holes_cannot_be_filled_a_span_without_any_serves) {
         memset(p, 1, SIZE);
         mheap_free(p);
     }
-    check_books();
+    mh_check_books(mheap_default());
     mh_sim_fail_nothing();
 }
 END_TEST
@@ -308,7 +303,7 @@ START_TEST(a_span_whose_holes_cannot_be_filled_ends_as_one_hole) {
     ck_assert(mheap_class_stats_get(NULL, mh_size_class(SIZE), &stats));
     ck_assert_uint_eq(stats.spans, 0);
     ck_assert_uint_le(mh_limits.counted, before);
-    check_books();
+    mh_check_books(mheap_default());
     ck_assert_int_eq(mheap_option_set(MHEAP_OPTION_HARD_LIMIT, 0), 0);
     char *p = mheap_malloc((size_t)N * SIZE); // over the same pages
     memset(p, 1, (size_t)N * SIZE);
@@ -373,7 +368,7 @@ START_TEST(spans_that_nobody_owns_have_holes_too) {
         ck_assert_int_eq(span_of(i)->has_holes, can_be());
     }
     free_kept(NULL); // by another thread, which adopts or settles them
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -424,7 +419,7 @@ START_TEST(who_has_no_cache_fills_the_holes_of_spans_that_end) {
     char *p = mheap_malloc((size_t)N * SIZE);
     ck_assert_uint_eq(npages_in(MH_PREPARED), 0);
     memset(p, 1, (size_t)N * SIZE);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -451,11 +446,11 @@ END_TEST
 START_TEST(a_thread_that_ends_leaves_its_holes_behind) {
     mh_actor_end(&other);
     ck_assert_int_eq(span_of(0)->has_holes, can_be());
-    check_books();
+    mh_check_books(mheap_default());
     free_kept(NULL);
     char *p = mheap_malloc(SIZE);
     memset(p, 1, SIZE);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 

@@ -12,7 +12,7 @@
 #include "core/sys/sys.h"
 #include "mheap/mheap.h"
 #include "platform/sim/sim.h"
-#include "tests/support/books.h"
+#include "tests/support/check_books.h"
 #include "tests/support/rounds.h"
 #include "tests/support/test_main.h"
 
@@ -34,11 +34,6 @@ static void begin(void) {
     make_a_call();
     make_a_call();
     has_huge = mh_sys_facts()->huge_page_size != 0;
-}
-
-static void check_books(void) {
-    const char *wrong = mh_books_wrong(mheap_default());
-    ck_assert_msg(wrong == NULL, "%s", wrong);
 }
 
 static uint32_t chunks_of(const void *p) {
@@ -129,7 +124,7 @@ START_TEST(a_dense_heap_asks_for_all_of_an_arena) {
         ck_assert(asks(objects[i]) == has_huge);
     }
     ck_assert_uint_eq(first_of(chunks_of(objects[0])), 0);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -294,7 +289,7 @@ START_TEST(for_an_object_that_grows_nobody_asks) {
     ck_assert(mh_arena_of((uintptr_t)last) !=
               mh_arena_of((uintptr_t)objects[0]));
     ck_assert_uint_eq(chunks_of(last), 0);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -353,7 +348,7 @@ START_TEST(giving_back_part_of_a_huge_page_ends_it) {
     mheap_release();
     ck_assert(!asks(objects[FIRST_ASKS]));
     ck_assert_uint_eq(free_page_bytes(), 0);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -365,7 +360,7 @@ START_TEST(a_small_idle_part_of_a_dense_arena_is_kept) {
     rounds(4);
     ck_assert(asks(objects[FIRST_ASKS]) == has_huge);
     ck_assert_uint_eq(free_page_bytes() >= 2 * MIB, has_huge);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -387,7 +382,7 @@ START_TEST(whole_huge_pages_go_home_and_the_arena_goes_on_asking) {
         ck_assert_uint_eq(mh_sim_state_of((void *)(end - 1)), MH_READY);
         ck_assert_uint_eq(mh_sim_state_of(objects[N - 3]), MH_READY);
     }
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -399,7 +394,7 @@ START_TEST(an_arena_that_is_sparse_is_given_back_piece_by_piece) {
     rounds(6);
     ck_assert(!asks(objects[FIRST_ASKS]));
     ck_assert_uint_le(free_page_bytes(), MIB);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -413,7 +408,7 @@ START_TEST(an_arena_that_ceased_to_ask_is_settled) {
     ck_assert_int_eq(after > before, has_huge);
     mh_huge_settle(mh_heap_default());
     ck_assert_uint_eq(mh_sys_account(MH_NPURPOSES).calls, after);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -436,7 +431,7 @@ START_TEST(an_arena_of_which_little_is_taken_ceases_to_ask) {
     ck_assert(asks(last) == has_huge);
     rounds(1);
     ck_assert(!asks(last));
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -467,7 +462,7 @@ START_TEST(a_round_without_much_time_gets_to_all_arenas_in_turn) {
     ck_assert_int_eq(calls_to_settle() > 1, has_huge); // one arena each
     ck_assert(!asks(last));
     ck_assert(asks(objects[FIRST_ASKS]) == has_huge);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -504,7 +499,7 @@ START_TEST(an_arena_that_went_home_as_a_whole_ceases_to_ask) {
     }
     rounds(12);
     ck_assert(!asks(objects[FIRST_ASKS]));
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -536,11 +531,11 @@ START_TEST(settling_survives_a_system_that_refuses) {
     }
     mheap_release();
     mh_sim_fail_nothing();
-    check_books();
+    mh_check_books(mheap_default());
     objects[FIRST_ASKS] = mheap_malloc(MIB);
     ck_assert_ptr_nonnull(objects[FIRST_ASKS]);
     memset(objects[FIRST_ASKS], 1, MIB);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 

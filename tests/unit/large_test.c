@@ -7,7 +7,7 @@
 #include "core/heap/large.h"
 #include "mheap/mheap.h"
 #include "platform/sim/sim.h"
-#include "tests/support/books.h"
+#include "tests/support/check_books.h"
 #include "tests/support/expect.h"
 #include "tests/support/objects.h"
 #include "tests/support/test_main.h"
@@ -15,17 +15,6 @@
 
 #define KIB ((size_t)1 << 10)
 #define MIB ((size_t)1 << 20)
-
-static void check_books(void) {
-    const char *wrong = mh_books_wrong(mheap_default());
-    ck_assert_msg(wrong == NULL, "%s", wrong);
-}
-
-static struct mheap_stats stats(void) {
-    struct mheap_stats now;
-    mheap_stats(NULL, &now);
-    return now;
-}
 
 // How many of n moves the system makes.
 static uint64_t moves_of(uint64_t n) {
@@ -41,14 +30,14 @@ static void *get(size_t size) {
 
 START_TEST(the_smallest_large_object_is_over_32_kib) {
     void *small = get(32 * KIB), *large = get(32 * KIB + 1);
-    ck_assert_uint_eq(stats().large_objects, 1);
+    ck_assert_uint_eq(mh_stats_now().large_objects, 1);
     ck_assert_uint_eq(mheap_usable_size(small), 32 * KIB);
     ck_assert_uint_eq(mheap_usable_size(large), 40 * KIB);
     ck_assert_uint_eq((uintptr_t)large % MH_PAGE_SIZE, 0);
     mheap_free(small);
     mheap_free(large);
-    ck_assert_uint_eq(stats().large_objects, 0);
-    check_books();
+    ck_assert_uint_eq(mh_stats_now().large_objects, 0);
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -59,11 +48,11 @@ START_TEST(it_grows_in_place_into_free_pages) {
         ck_assert_uint_ge(mheap_usable_size(p), size);
         p[size - 1] = 1;
     }
-    ck_assert_uint_eq(stats().large_objects, 1);
-    ck_assert_uint_eq(stats().large_bytes, mheap_usable_size(p));
-    check_books();
+    ck_assert_uint_eq(mh_stats_now().large_objects, 1);
+    ck_assert_uint_eq(mh_stats_now().large_bytes, mheap_usable_size(p));
+    mh_check_books(mheap_default());
     mheap_free(p);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -76,8 +65,8 @@ START_TEST(what_stands_behind_makes_it_move) {
     ck_assert(mh_is_filled(q, 100 * KIB, 0x42));
     ck_assert(mh_pattern_holds(wall, 40 * KIB, 7));
     ck_assert_uint_eq(mheap_usable_size(p), 0);
-    ck_assert_uint_eq(stats().large_objects, 2);
-    check_books();
+    ck_assert_uint_eq(mh_stats_now().large_objects, 2);
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -98,7 +87,7 @@ START_TEST(what_has_moved_has_room_to_grow_in) {
     ck_assert_uint_le(moves, 4); // without room: 6
     mheap_free(p[0]);
     mheap_free(p[1]);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -114,23 +103,23 @@ START_TEST(room_to_grow_in_is_taken_from_no_one) {
         sizes += 200 * size;
     }
     // Each object moved at most twice, into pages of its own.
-    struct mheap_stats now = stats();
+    struct mheap_stats now = mh_stats_now();
     ck_assert_uint_le(now.prepared_bytes + now.ready_bytes, sizes + 24 * MIB);
     for (size_t i = 0; i < 200; i++) {
         mheap_free(p[i]);
     }
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
 START_TEST(shrinking_gives_the_end_back) {
     char *p = get(MIB);
-    uint64_t before = stats().in_use_bytes;
+    uint64_t before = mh_stats_now().in_use_bytes;
     ck_assert_ptr_eq(mheap_realloc(p, 100 * KIB), p);
-    ck_assert_uint_eq(stats().in_use_bytes, before - MIB + 104 * KIB);
+    ck_assert_uint_eq(mh_stats_now().in_use_bytes, before - MIB + 104 * KIB);
     ck_assert_ptr_eq(mheap_malloc(500 * KIB), p + 104 * KIB);
     ck_assert_ptr_eq(mheap_realloc(p, 100 * KIB + 1), p); // fits as it is
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -139,8 +128,8 @@ START_TEST(a_shrunk_object_becomes_small) {
     char *q = mheap_realloc(p, 5000);
     ck_assert_uint_le(mheap_usable_size(q), 8192);
     ck_assert(mh_pattern_holds(q, 8, 7));
-    ck_assert_uint_eq(stats().large_objects, 0);
-    check_books();
+    ck_assert_uint_eq(mh_stats_now().large_objects, 0);
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -155,12 +144,12 @@ START_TEST(huge_objects_move_by_pages_where_the_system_can) {
     ck_assert_uint_eq(mh_sim_calls(MH_SIM_MOVE), moves + moves_of(1));
     ck_assert(mh_is_filled(q, size, 0x42));
     ck_assert(mh_pattern_holds(wall, 40 * KIB, 7));
-    check_books();
+    mh_check_books(mheap_default());
     mheap_free(q);
     // What was left behind can be used, and calloc knows what it holds.
     char *z = mheap_calloc(1, size);
     ck_assert(mh_is_filled(z, size, 0));
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -188,7 +177,7 @@ START_TEST(moves_that_are_refused_become_copies) {
     char *q = mheap_realloc(p, 7 * MIB);
     ck_assert_ptr_ne(q, p);
     ck_assert(mh_is_filled(q, 5 * MIB, 0x42));
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -250,11 +239,11 @@ START_TEST(an_object_may_reach_over_arenas) {
     mheap_option_set(MHEAP_OPTION_BAD_FREE, MHEAP_ON_BAD_FREE_COUNT);
     mheap_free(p + MH_ARENA_SIZE);
     mheap_free(p + MIB);
-    ck_assert_uint_eq(stats().bad_frees_total, 2);
+    ck_assert_uint_eq(mh_stats_now().bad_frees_total, 2);
     mheap_free(p);
-    ck_assert_uint_eq(stats().bad_frees_total, 2);
-    ck_assert_uint_eq(stats().large_bytes, 0);
-    check_books();
+    ck_assert_uint_eq(mh_stats_now().bad_frees_total, 2);
+    ck_assert_uint_eq(mh_stats_now().large_bytes, 0);
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -268,7 +257,7 @@ START_TEST(sizes_that_cannot_be_are_refused) {
     ck_assert_ptr_null(mh_large_alloc(heap, (size_t)PTRDIFF_MAX + 1, 1, &zero));
     ck_assert_ptr_null(mh_large_alloc(heap, OUT_OF_REACH, 1, &zero));
     ck_assert_ptr_null(mh_large_alloc(heap, MIB, SIZE_MAX / 2 + 1, &zero));
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -282,10 +271,10 @@ START_TEST(every_alignment_up_to_a_gib_can_be_had) {
     ck_assert_uint_eq((uintptr_t)q % align, 0);
     ck_assert_ptr_ne(p, q);
     memset(p, 1, 100);
-    check_books();
+    mh_check_books(mheap_default());
     mheap_free_aligned_sized(p, align, 100);
     mheap_free_aligned_sized(q, align, 1);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -298,12 +287,12 @@ START_TEST(any_thread_frees_it_once) {
     void *p = get(MIB);
     uintptr_t at = (uintptr_t)p;
     mh_in_thread(free_it, p);
-    ck_assert_uint_eq(stats().large_objects, 0);
+    ck_assert_uint_eq(mh_stats_now().large_objects, 0);
     mheap_free(p);
     mh_in_thread(free_it, p);
-    ck_assert_uint_eq(stats().bad_frees_total, 2);
+    ck_assert_uint_eq(mh_stats_now().bad_frees_total, 2);
     ck_assert(!mh_large_free(mh_arena_of(at), at));
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -312,24 +301,24 @@ START_TEST(manual_pages_are_no_objects) {
     char *p = mheap_pages_alloc(mheap_default(), 3);
     ck_assert_ptr_nonnull(p);
     memset(p, 1, 3 * MH_PAGE_SIZE);
-    ck_assert_uint_eq(stats().manual_bytes, 3 * MH_PAGE_SIZE);
-    ck_assert_uint_eq(stats().in_use_objects, 0);
-    check_books();
+    ck_assert_uint_eq(mh_stats_now().manual_bytes, 3 * MH_PAGE_SIZE);
+    ck_assert_uint_eq(mh_stats_now().in_use_objects, 0);
+    mh_check_books(mheap_default());
     mheap_free(p);
     ck_assert_ptr_null(mheap_realloc(p, 10));
-    ck_assert_uint_eq(stats().bad_frees_total, 2);
+    ck_assert_uint_eq(mh_stats_now().bad_frees_total, 2);
     mheap_pages_free(p + MH_PAGE_SIZE); // not where they begin
-    ck_assert_uint_eq(stats().bad_frees_total, 3);
+    ck_assert_uint_eq(mh_stats_now().bad_frees_total, 3);
     void *large = get(MIB);
     mheap_pages_free(large);
-    ck_assert_uint_eq(stats().bad_frees_total, 4);
+    ck_assert_uint_eq(mh_stats_now().bad_frees_total, 4);
     mheap_pages_free(p);
-    ck_assert_uint_eq(stats().bad_frees_total, 4);
+    ck_assert_uint_eq(mh_stats_now().bad_frees_total, 4);
     mheap_pages_free(p);
-    ck_assert_uint_eq(stats().bad_frees_total, 5);
-    ck_assert_uint_eq(stats().manual_bytes, 0);
+    ck_assert_uint_eq(mh_stats_now().bad_frees_total, 5);
+    ck_assert_uint_eq(mh_stats_now().manual_bytes, 0);
     mheap_free(large);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 

@@ -15,7 +15,7 @@
 #include "core/heap/remote.h"
 #include "core/scav/scavenger.h"
 #include "mheap/mheap.h"
-#include "tests/support/books.h"
+#include "tests/support/check_books.h"
 #include "tests/support/emulated.h"
 #include "tests/support/expect.h"
 #include "tests/support/test_main.h"
@@ -107,8 +107,7 @@ static uint64_t counted(void) {
 }
 
 static void require_heard_of(const void *p) {
-    const char *wrong = mh_books_wrong(mheap_default());
-    ck_assert_msg(wrong == NULL, "%s", wrong);
+    mh_check_books(mheap_default());
     ck_assert_uint_eq(heard, 1);
     ck_assert_uint_eq(counted(), 1);
     ck_assert_int_eq(last.kind, MHEAP_BAD_DOUBLE);

@@ -8,15 +8,10 @@
 #include "core/page/window.h"
 #include "mheap/mheap.h"
 #include "platform/sim/sim.h"
-#include "tests/support/books.h"
+#include "tests/support/check_books.h"
 #include "tests/support/expect.h"
 #include "tests/support/objects.h"
 #include "tests/support/test_main.h"
-
-static void check_books(void) {
-    const char *wrong = mh_books_wrong(mheap_default());
-    ck_assert_msg(wrong == NULL, "%s", wrong);
-}
 
 // Every size up to 40,000 gives room for it, and two never overlap.
 START_TEST(every_size_has_room_of_its_own) {
@@ -39,7 +34,7 @@ START_TEST(every_size_has_room_of_its_own) {
         room_before = room;
     }
     mheap_free(before);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -118,7 +113,7 @@ START_TEST(realloc_keeps_what_fits) {
     struct mheap_stats stats;
     mheap_stats(NULL, &stats);
     ck_assert_uint_eq(stats.in_use_objects, 0);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -158,7 +153,7 @@ START_TEST(small_alignments_come_from_small_slots) {
     ck_assert_uint_eq(stats.large_objects, 0);
     ck_assert_uint_eq(stats.in_use_objects, 0);
     ck_assert_uint_eq(stats.bad_frees_total, 0);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -199,7 +194,7 @@ START_TEST(out_of_memory_is_enomem_everywhere) {
     ck_assert_ptr_eq(out, &out);
     ck_assert_int_eq(errno, 77);
     ck_assert_uint_ge(mheap_usable_size(kept), 10);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -219,7 +214,7 @@ START_TEST(without_memory_a_small_object_shrinks_in_place_and_does_not_grow) {
     for (int i = 0; i < 1000; i++) {
         ck_assert_int_eq(kept[i], 7);
     }
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -266,7 +261,7 @@ START_TEST(objects_beyond_the_window_are_freed_and_looked_after_too) {
         mheap_free(objects[i]);
         ck_assert_uint_eq(bad_frees, 2 * i + 2);
     }
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -283,7 +278,7 @@ START_TEST(a_heap_without_any_window_works) {
     mheap_free(p);
     ck_assert_uint_eq(bad_frees, 1);
     ck_assert_ptr_eq(mheap_malloc(100), p);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 

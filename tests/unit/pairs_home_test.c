@@ -7,7 +7,7 @@
 #include "core/heap/heap.h"
 #include "mheap/mheap.h"
 #include "platform/sim/sim.h"
-#include "tests/support/books.h"
+#include "tests/support/check_books.h"
 #include "tests/support/expect.h"
 #include "tests/support/rounds.h"
 #include "tests/support/test_main.h"
@@ -62,8 +62,7 @@ static uint64_t bad_frees(void) {
 }
 
 static void end(void) {
-    const char *wrong = mh_books_wrong(mheap_default());
-    ck_assert_msg(wrong == NULL, "%s", wrong);
+    mh_check_books(mheap_default());
 }
 
 START_TEST(pairs_of_released_pages_are_given_back_where_that_works) {

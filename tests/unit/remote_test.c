@@ -5,7 +5,7 @@
 #include "core/heap/heap.h"
 #include "core/heap/remote.h"
 #include "mheap/mheap.h"
-#include "tests/support/books.h"
+#include "tests/support/check_books.h"
 #include "tests/support/test_main.h"
 #include "tests/support/threads.h"
 
@@ -59,11 +59,6 @@ static struct mheap_class_stats stats(void) {
     return now;
 }
 
-static void check_books(void) {
-    const char *wrong = mh_books_wrong(mheap_default());
-    ck_assert_msg(wrong == NULL, "%s", wrong);
-}
-
 static void begin(void) {
     size_class = mh_size_class(SIZE);
     mheap_option_set(MHEAP_OPTION_FIRST_OBJECTS, 0); // caches at once
@@ -86,7 +81,7 @@ START_TEST(a_remote_free_waits_for_the_owner) {
     ck_assert(!is_remote(objects[0]));
     ck_assert_uint_eq(stats().pending, 0);
     ck_assert_uint_eq(stats().used, N - 1);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -115,13 +110,13 @@ START_TEST(the_owner_is_told_once_per_span) {
     mheap_free(objects[N - 1]);
     ck_assert_ptr_eq(others_cache->told, second);
     ck_assert_ptr_eq(second->told_next, span);
-    check_books();
+    mh_check_books(mheap_default());
 
     mh_actor_do(&other, flush, NULL);
     ck_assert_ptr_null(others_cache->told);
     ck_assert_uint_eq(second->owner_told,
                       mh_owner_word(others_cache->id, false));
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -169,7 +164,7 @@ START_TEST(what_others_freed_is_left_while_there_are_free_slots) {
         mh_actor_do(&other, get_one, &(void *){NULL});
     }
     ck_assert_uint_eq(stats().spans, spans);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -187,7 +182,7 @@ START_TEST(what_others_emptied_goes_home_before_another_class_grows) {
     ck_assert_ptr_nonnull(p);
     ck_assert_uint_eq(stats().spans, 0);
     ck_assert_uint_eq(stats().pending, 0);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -200,7 +195,7 @@ START_TEST(what_others_freed_is_not_left_for_ever) {
     mh_actor_do(&other, refill, NULL);
     ck_assert_uint_eq(stats().pending, 0);
     ck_assert_ptr_null(others_cache->told);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -212,7 +207,7 @@ START_TEST(a_span_emptied_from_outside_goes_home) {
     ck_assert_uint_gt(stats().spans, 0);
     mh_actor_do(&other, flush, NULL);
     ck_assert_uint_eq(stats().spans, 0);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -230,7 +225,7 @@ START_TEST(a_span_whose_owner_ended_is_adopted_by_who_frees) {
     mheap_free(objects[1]); // from here on it is a local one
     ck_assert(!is_remote(objects[1]));
     ck_assert_uint_eq(mh_bin_fill(mine, size_class), 1);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -241,7 +236,7 @@ START_TEST(adopted_spans_go_home_when_they_are_empty) {
     }
     mheap_thread_flush();
     ck_assert_uint_eq(stats().spans, 0);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -254,7 +249,7 @@ START_TEST(a_thread_that_ends_drains_what_it_was_told) {
     ck_assert_uint_eq(stats().used, N / 2);
     ck_assert_uint_eq(mheap_default()->central[size_class].nspans,
                       stats().spans);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -274,7 +269,7 @@ START_TEST(a_thread_without_a_cache_frees_into_ownerless_spans) {
     }
     mh_tls_set(mine);
     ck_assert_uint_eq(stats().spans, 0); // and idle ones go home
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -300,7 +295,7 @@ START_TEST(a_second_free_is_caught_whoever_makes_it) {
     mheap_free(objects[1]);
     ck_assert_uint_eq(bad(), 5);
     ck_assert_uint_eq(stats().used, N - 2);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -320,7 +315,7 @@ START_TEST(what_is_refused_leaves_no_bit_behind) {
     ck_assert(!is_remote(objects[0]));
     ck_assert_uint_eq(span_of(objects[0])->owner_told,
                       mh_owner_word(others_cache->id, false));
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -335,7 +330,7 @@ START_TEST(told_needlessly_is_drained_needlessly) {
     others_cache->told = span;
     mh_actor_do(&other, flush, NULL);
     ck_assert_uint_eq(span->owner_told, mh_owner_word(others_cache->id, false));
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -357,7 +352,7 @@ START_TEST(a_span_that_is_told_of_does_not_go_home) {
     others_cache->told = span;
     mh_actor_do(&other, flush, NULL);
     ck_assert_int_eq(span->state, MH_SPAN_DEAD);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -418,7 +413,7 @@ START_TEST(a_bit_of_the_next_span_is_left_to_it) {
     ck_assert(!is_live(objects[5]));
     ck_assert(!is_remote(objects[5]));
     ck_assert_uint_eq(bad(), 0);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -443,7 +438,7 @@ START_TEST(bits_that_came_too_late_are_reported_by_the_next_span) {
     ck_assert(!is_remote(objects[0]));
     mh_actor_do(&other, free_all, NULL);
     ck_assert_uint_eq(bad(), 2);
-    check_books();
+    mh_check_books(mheap_default());
 
     set_remote(objects[0]);
     void *large = mheap_malloc(100000);
@@ -463,8 +458,7 @@ START_TEST(objects_of_another_heap_go_back_to_it) {
     struct mheap_stats now;
     mheap_stats(heap, &now);
     ck_assert_uint_eq(now.spans, 0);
-    const char *wrong = mh_books_wrong(heap);
-    ck_assert_msg(wrong == NULL, "%s", wrong);
+    mh_check_books(heap);
     mheap_destroy(heap);
 }
 END_TEST

@@ -12,7 +12,7 @@
 #include "core/scav/scavenger.h"
 #include "mheap/mheap.h"
 #include "platform/sim/sim.h"
-#include "tests/support/books.h"
+#include "tests/support/check_books.h"
 #include "tests/support/expect.h"
 #include "tests/support/rounds.h"
 #include "tests/support/test_main.h"
@@ -29,11 +29,6 @@ static void begin(void) {
     make_a_call();
 }
 
-static void check_books(void) {
-    const char *wrong = mh_books_wrong(mheap_default());
-    ck_assert_msg(wrong == NULL, "%s", wrong);
-}
-
 static void get(size_t n) {
     for (size_t i = 0; i < n; i++) {
         large[i] = mheap_malloc(BYTES);
@@ -48,23 +43,17 @@ static void drop(size_t n) {
     }
 }
 
-static struct mheap_stats stats(void) {
-    struct mheap_stats stats;
-    mheap_stats(NULL, &stats);
-    return stats;
-}
-
 START_TEST(what_lay_idle_from_round_to_round_goes_home) {
     get(N);
     drop(N);
-    ck_assert_uint_ge(stats().free_page_bytes, N * BYTES);
+    ck_assert_uint_ge(mh_stats_now().free_page_bytes, N * BYTES);
     let_a_period_pass(); // idle, but not for long
-    ck_assert_uint_ge(stats().free_page_bytes, N * BYTES);
+    ck_assert_uint_ge(mh_stats_now().free_page_bytes, N * BYTES);
     for (int i = 0; i < 3; i++) { // a call gives back 8 MiB at most
         let_a_period_pass();
     }
-    ck_assert_uint_le(stats().free_page_bytes, 2 * BYTES);
-    check_books();
+    ck_assert_uint_le(mh_stats_now().free_page_bytes, 2 * BYTES);
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -72,9 +61,9 @@ START_TEST(one_call_gives_back_eight_mebibytes_at_most) {
     get(N);
     drop(N);
     let_a_period_pass();
-    uint64_t before = stats().free_page_bytes;
+    uint64_t before = mh_stats_now().free_page_bytes;
     let_a_period_pass();
-    ck_assert_uint_eq(before - stats().free_page_bytes, 8 << 20);
+    ck_assert_uint_eq(before - mh_stats_now().free_page_bytes, 8 << 20);
 }
 END_TEST
 
@@ -83,9 +72,9 @@ START_TEST(what_is_used_in_waves_stays) {
         get(N);
         drop(N);
         let_a_period_pass();
-        ck_assert_uint_ge(stats().free_page_bytes, N * BYTES);
+        ck_assert_uint_ge(mh_stats_now().free_page_bytes, N * BYTES);
     }
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -98,7 +87,7 @@ START_TEST(what_a_wave_does_not_reach_goes_home) {
         drop(N / 2);
         let_a_period_pass();
     }
-    uint64_t kept = stats().free_page_bytes;
+    uint64_t kept = mh_stats_now().free_page_bytes;
     ck_assert_uint_ge(kept, N / 2 * BYTES);
     ck_assert_uint_le(kept, (N / 2 + 1) * BYTES);
 }
@@ -115,12 +104,12 @@ static void make_a_long_wave(void) {
 
 START_TEST(what_was_given_back_in_vain_is_kept_the_next_time) {
     make_a_long_wave();
-    ck_assert_uint_le(stats().free_page_bytes, 2 * BYTES);
+    ck_assert_uint_le(mh_stats_now().free_page_bytes, 2 * BYTES);
     for (int wave = 0; wave < 3; wave++) {
         make_a_long_wave();
-        ck_assert_uint_ge(stats().free_page_bytes, N * BYTES / 2);
+        ck_assert_uint_ge(mh_stats_now().free_page_bytes, N * BYTES / 2);
     }
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -139,12 +128,12 @@ START_TEST(what_is_kept_goes_when_the_program_takes_no_more) {
     for (int wave = 0; wave < 3; wave++) {
         make_a_long_wave();
     }
-    ck_assert_uint_ge(stats().free_page_bytes, N * BYTES / 2);
+    ck_assert_uint_ge(mh_stats_now().free_page_bytes, N * BYTES / 2);
     for (int i = 0; i < 6; i++) {
         let_a_period_pass_without_taking(last[i]);
     }
-    ck_assert_uint_le(stats().free_page_bytes, 2 * BYTES);
-    check_books();
+    ck_assert_uint_le(mh_stats_now().free_page_bytes, 2 * BYTES);
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -170,7 +159,7 @@ START_TEST(what_went_home_can_be_had_again) {
     get(N);
     ck_assert(mh_is_filled(large[N - 1], BYTES, 0x5c));
     drop(N);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -199,7 +188,7 @@ START_TEST(switched_off_it_does_nothing) {
         mheap_free(mheap_malloc(BYTES));
     }
     ck_assert_uint_eq(mh_scavenger.rounds, before);
-    ck_assert_uint_ge(stats().free_page_bytes, N * BYTES);
+    ck_assert_uint_ge(mh_stats_now().free_page_bytes, N * BYTES);
     ck_assert_uint_gt(mheap_release(), 0); // asked, it does
 }
 END_TEST
@@ -208,19 +197,19 @@ START_TEST(what_the_system_refuses_stays_and_is_tried_again) {
     get(N);
     drop(N);
     let_a_period_pass();
-    uint64_t before = stats().free_page_bytes;
+    uint64_t before = mh_stats_now().free_page_bytes;
     mh_sim_fail_kind(MH_OP_unused, true);
     let_a_period_pass();
-    ck_assert_uint_eq(stats().free_page_bytes, before);
-    check_books();
+    ck_assert_uint_eq(mh_stats_now().free_page_bytes, before);
+    mh_check_books(mheap_default());
     // A thread would sleep now, and not ask again and again.
     ck_assert(!mh_scavenger.work->waits());
     mh_sim_fail_nothing();
     for (int i = 0; i < 4; i++) {
         let_a_period_pass();
     }
-    ck_assert_uint_le(stats().free_page_bytes, 2 * BYTES);
-    check_books();
+    ck_assert_uint_le(mh_stats_now().free_page_bytes, 2 * BYTES);
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -230,9 +219,9 @@ START_TEST(giving_back_stops_when_its_time_is_used_up) {
     let_a_period_pass();
     mh_pacer_spend(&mh_scavenger.pacer, UINT64_MAX);
     mh_scavenger.pacer.now_ns = now + MH_SCAV_PERIOD_NS; // nothing comes in
-    uint64_t before = stats().free_page_bytes;
+    uint64_t before = mh_stats_now().free_page_bytes;
     let_a_period_pass();
-    ck_assert_uint_eq(stats().free_page_bytes, before);
+    ck_assert_uint_eq(mh_stats_now().free_page_bytes, before);
 }
 END_TEST
 
@@ -284,7 +273,7 @@ START_TEST(the_page_cache_of_a_quiet_thread_is_emptied) {
     let_a_period_pass();
     ck_assert_uint_eq(others_cache->pages.free, 0);
     mh_actor_do(&other, use_a_page_cache, NULL);
-    check_books();
+    mh_check_books(mheap_default());
     mh_actor_end(&other);
 }
 END_TEST
@@ -340,7 +329,7 @@ static void begin_emptied(void) {
 
 static void end_emptied(void) {
     mh_actor_end(&other);
-    check_books();
+    mh_check_books(mheap_default());
 }
 
 START_TEST(what_a_quiet_thread_owns_and_others_emptied_goes_home) {

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "mheap/mheap.h"
-#include "tests/support/books.h"
+#include "tests/support/check_books.h"
 #include "tests/support/objects.h"
 #include "tests/support/test_main.h"
 #include "tests/support/threads.h"
@@ -27,11 +27,6 @@ static void note(const struct mheap_bad_free *what, void *context) {
 static void listen(void) {
     reports = 0;
     mheap_set_bad_free_handler(note, NULL);
-}
-
-static void check_books(void) {
-    const char *wrong = mh_books_wrong(mheap_default());
-    ck_assert_msg(wrong == NULL, "%s", wrong);
 }
 
 // The free that mh_random says tells p's size; 16 is what malloc aligns to.
@@ -99,7 +94,7 @@ START_TEST(every_wrong_size_is_caught_and_every_right_one_taken) {
     }
     ck_assert_uint_gt(wrong, ROUNDS / 4);
     ck_assert_uint_lt(wrong, ROUNDS);
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -169,7 +164,7 @@ START_TEST(bins_that_are_full_take_no_wrong_size_either) {
         mheap_free_sized(objects[i], 193 + i % 16);
         ck_assert_uint_eq(reports, 0);
     }
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -187,7 +182,7 @@ START_TEST(what_realloc_left_where_it_was_may_have_either_size) {
         mheap_free_sized(p, size);
         ck_assert_msg(reports == 0, "size %zu", size);
     }
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 
@@ -234,7 +229,7 @@ START_TEST(objects_of_other_threads_are_checked_too) {
         }
         mh_actor_end(&actor);
     }
-    check_books();
+    mh_check_books(mheap_default());
 }
 END_TEST
 

@@ -9,7 +9,7 @@
 #include "core/heap/heap.h"
 #include "mheap/mheap.h"
 #include "platform/sim/sim.h"
-#include "tests/support/books.h"
+#include "tests/support/check_books.h"
 #include "tests/support/objects.h"
 #include "tests/support/test_main.h"
 #include "tests/support/threads.h"
@@ -44,8 +44,7 @@ static void drop(size_t from, size_t to) {
 }
 
 static void assert_books(void) {
-    const char *wrong = mh_books_wrong(mheap_default());
-    ck_assert_msg(wrong == NULL, "%s", wrong);
+    mh_check_books(mheap_default());
 }
 
 START_TEST(asking_makes_no_heap) {
