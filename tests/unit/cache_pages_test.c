@@ -265,6 +265,42 @@ START_TEST(a_busy_thread_keeps_its_runs_from_round_to_round) {
 }
 END_TEST
 
+static void *handed[64];
+
+static void free_handed(void *count) {
+    for (size_t i = 0; i < *(size_t *)count; i++) {
+        mheap_free(handed[i]);
+    }
+}
+
+// The other thread empties whole spans of this one, which makes no calls that
+// would find out: its own rounds take them.
+static uint64_t take_spans_of_own_thread(size_t size, size_t count) {
+    uint64_t before = mh_stats_now().spans;
+    for (size_t i = 0; i < count; i++) {
+        handed[i] = mheap_malloc(size);
+    }
+    ck_assert_uint_gt(mh_stats_now().spans, before);
+    mh_actor_do(&other, free_handed, &count);
+    mh_actor_end(&other);
+    make_a_call(); // a round sees what calls there have been
+    let_a_period_pass();
+    return mh_stats_now().spans - before;
+}
+
+START_TEST(what_a_round_takes_from_its_own_thread_is_not_kept) {
+    ck_assert_uint_eq(take_spans_of_own_thread(SPAN_OBJECT, 4), 0);
+    ck_assert_uint_eq(kept_pages(), 0);
+}
+END_TEST
+
+START_TEST(pages_that_a_round_brings_make_no_thread_busy) {
+    size_t released;
+    ck_assert_uint_eq(take_spans_of_own_thread(8 * KIB, 32), 0);
+    ck_assert_uint_eq(mh_cache_free_pages(mh_tls_get(), &released), 0);
+}
+END_TEST
+
 START_TEST(keeping_anything_asks_for_a_round) {
     let_a_period_pass();
     let_a_period_pass();
@@ -431,6 +467,8 @@ int main(void) {
     tcase_add_test(end,
                    what_others_keep_serves_before_memory_is_said_to_be_out);
     tcase_add_test(end, a_busy_thread_keeps_its_runs_from_round_to_round);
+    tcase_add_test(end, what_a_round_takes_from_its_own_thread_is_not_kept);
+    tcase_add_test(end, pages_that_a_round_brings_make_no_thread_busy);
     tcase_add_test(end, keeping_anything_asks_for_a_round);
     tcase_add_test(end, an_object_grows_over_pages_that_are_kept);
     tcase_add_test(end, an_object_that_must_move_leaves_alone_what_is_kept);
