@@ -347,6 +347,15 @@ START_TEST(what_could_never_be_had_makes_no_heap_short) {
 }
 END_TEST
 
+START_TEST(an_alignment_that_cannot_be_had_makes_no_heap_short) {
+    mh_sim_fail_from(1);
+    ck_assert_ptr_null(mheap_aligned_alloc(65536 * KIB, 60 * KIB));
+    mh_sim_fail_nothing();
+    mheap_free(mheap_malloc(60 * KIB));
+    ck_assert_uint_eq(kept_pages(), 8);
+}
+END_TEST
+
 // What is asked for in vain, from a heap that has this much, and then frees it.
 static void be_short(void) {
     void *p = mheap_malloc(2048 * KIB);
@@ -473,6 +482,7 @@ int main(void) {
     tcase_add_test(end, an_object_grows_over_pages_that_are_kept);
     tcase_add_test(end, an_object_that_must_move_leaves_alone_what_is_kept);
     tcase_add_test(end, what_could_never_be_had_makes_no_heap_short);
+    tcase_add_test(end, an_alignment_that_cannot_be_had_makes_no_heap_short);
     tcase_add_test(
         end, a_heap_that_gives_back_what_it_does_not_need_is_short_no_more);
     tcase_add_test(end, a_heap_that_is_told_to_give_back_is_short_no_more);
