@@ -83,7 +83,9 @@ static void *finish_move(void *to, void *p, size_t bytes, size_t size,
     if (size > bytes) {
         return NULL;
     }
-    mh_object_left_large();
+    if (!mh_hard_on || !mh_hard_shrink((uintptr_t)p, size)) {
+        mh_object_left_large();
+    }
     errno = saved;
     return p;
 }

@@ -50,13 +50,14 @@ static bool size_matches(const void *p, size_t align, size_t size) {
         return true; // a bad free of another kind: let free say which
     }
     unsigned size_class = mh_size_class_aligned(size, align);
-    if (mh_hard_on) {
+    bool is_sampled = object.span->guard == MH_GUARD_SAMPLED;
+    if (mh_hard_on && !is_sampled) {
         return mh_hard_size_matches(object.bytes, size);
     }
     if (MH_LOAD_RELAXED(&any_left_large) && size <= object.bytes) {
         return true;
     }
-    if (object.span->guard == MH_GUARD_SAMPLED) {
+    if (is_sampled) {
         return mh_hard_size_matches(object.bytes, size);
     }
     if (object.span->size_class == 0) {

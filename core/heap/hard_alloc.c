@@ -163,6 +163,13 @@ size_t mh_hard_bytes(const struct mh_span *span, uintptr_t p) {
     return size != SIZE_MAX ? size : span->slot_size - MH_SEAL_BYTES;
 }
 
+static void seal_again(struct mh_span *span, uintptr_t p, size_t size) {
+    if (mh_hard_size(p, span->slot_size) == SIZE_MAX) {
+        mh_bad_write(MH_BAD_OVERFLOW, p, "realloc");
+    }
+    mh_hard_seal(p, span->slot_size, size);
+}
+
 bool mh_hard_resize(struct mh_span *span, uintptr_t p, size_t size) {
     if (span->size_class == 0) {
         return mh_hard_large_resize(span, size);
@@ -171,10 +178,20 @@ bool mh_hard_resize(struct mh_span *span, uintptr_t p, size_t size) {
     if (size > room || size < room / 2) {
         return false;
     }
-    if (mh_hard_size(p, span->slot_size) == SIZE_MAX) {
-        mh_bad_write(MH_BAD_OVERFLOW, p, "realloc");
+    seal_again(span, p, size);
+    return true;
+}
+
+bool mh_hard_shrink(uintptr_t p, size_t size) {
+    struct mh_span *span = mh_arena_span(mh_arena_of_known(p), p);
+    if (span->guard == MH_GUARD_SAMPLED) {
+        return false;
     }
-    mh_hard_seal(p, span->slot_size, size);
+    if (span->size_class == 0) {
+        mh_hard_large_seal(span, size);
+    } else {
+        seal_again(span, p, size);
+    }
     return true;
 }
 

@@ -496,6 +496,32 @@ START_TEST(memory_that_runs_out_is_no_alarm) {
 }
 END_TEST
 
+static const struct {
+    size_t from, to;
+} shrinks[] = {{1000, 200}, {1000, 1}, {300000, 40000}, {300000, 100}};
+
+START_TEST(what_cannot_move_to_shrink_is_a_smaller_object_where_it_is) {
+    size_t from = shrinks[_i].from, to = shrinks[_i].to;
+    char *p[2] = {mheap_malloc(from), mheap_malloc(from)};
+    mh_sim_fail_from(1);
+    while (mheap_malloc(to) != NULL) {
+    }
+    for (int i = 0; i < 2; i++) {
+        memset(p[i], 1, from);
+        ck_assert_ptr_eq(mheap_realloc(p[i], to), p[i]);
+        ck_assert_ptr_eq(mheap_realloc(p[i], to), p[i]);
+        ck_assert_uint_eq(mheap_usable_size(p[i]), to);
+        ck_assert(mh_is_filled(p[i], to, 1));
+    }
+    mheap_free_sized(p[0], to);
+    require_sound();
+    p[1][to] ^= 1;
+    mheap_free(p[1]);
+    require(MHEAP_BAD_OVERFLOW, p[1]);
+    mh_sim_fail_nothing();
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("hard");
     TCase *tcase = tcase_create("hardened");
@@ -532,6 +558,9 @@ int main(void) {
     tcase_add_test(tcase, the_mode_cannot_change_once_there_are_objects);
     tcase_add_test(tcase, the_process_is_told_and_ends);
     tcase_add_test(tcase, memory_that_runs_out_is_no_alarm);
+    tcase_add_loop_test(
+        tcase, what_cannot_move_to_shrink_is_a_smaller_object_where_it_is, 0,
+        (int)(sizeof(shrinks) / sizeof(*shrinks)));
     suite_add_tcase(suite, tcase);
     return mh_test_main(suite);
 }
