@@ -145,6 +145,7 @@ static void count_pages(struct mheap *heap, struct mheap_stats *out) {
     mh_unlock(&heap->lock);
     out->free_page_bytes += (free_pages - released) << MH_PAGE_SHIFT;
     out->released_bytes += released << MH_PAGE_SHIFT;
+    waits += MH_LOAD_RELAXED(&heap->side_lock.waits);
     for (unsigned i = 0; i < MH_NCLASSES; i++) {
         waits += MH_LOAD_RELAXED(&heap->central[i].lock.waits);
     }

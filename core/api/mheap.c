@@ -244,7 +244,11 @@ void mheap_destroy(struct mheap *heap) {
 }
 
 struct mheap *mheap_default(void) {
-    return mh_heap_default();
+    struct mheap *heap = mh_heap_default();
+    if (heap == NULL) {
+        errno = ENOMEM;
+    }
+    return heap;
 }
 
 void *mheap_alloc_in(struct mheap *heap, size_t size) {
@@ -302,10 +306,15 @@ MH_STATIC_ASSERT((int)MHEAP_BAD_STALE_WRITE == (int)MH_BAD_STALE_WRITE,
 MH_STATIC_ASSERT((int)MHEAP_NOPTIONS == (int)MH_NOPTIONS,
                  "the options have the same numbers");
 
+// The user's handler, and the one before: who meets either meets it with its
+// own context.
 static struct {
-    mheap_bad_free_handler *handler;
-    void *context;
-} users_handler;
+    struct {
+        mheap_bad_free_handler *handler;
+        void *context;
+    } last[2];
+    uint32_t which; // (a)
+} users;
 
 // Translates a report into the public record.
 static void forward(const struct mh_bad_free *what, void *context) {
@@ -319,7 +328,8 @@ static void forward(const struct mh_bad_free *what, void *context) {
         .given_size = what->given_size == SIZE_MAX ? 0 : what->given_size,
         .function = what->function,
     };
-    users_handler.handler(&report, users_handler.context);
+    uint32_t i = MH_LOAD_ACQUIRE(&users.which);
+    users.last[i].handler(&report, users.last[i].context);
 }
 
 void mheap_set_bad_free_handler(mheap_bad_free_handler *handler,
@@ -328,8 +338,10 @@ void mheap_set_bad_free_handler(mheap_bad_free_handler *handler,
         mh_bad_free_set_handler(NULL, NULL);
         return;
     }
-    users_handler.context = context;
-    users_handler.handler = handler;
+    uint32_t i = 1 - MH_LOAD_RELAXED(&users.which);
+    users.last[i].context = context;
+    users.last[i].handler = handler;
+    MH_STORE_RELEASE(&users.which, i);
     mh_bad_free_set_handler(forward, NULL);
 }
 

@@ -18,6 +18,7 @@
 #include "core/heap/bad_free.h"
 #include "core/heap/hard.h"
 #include "core/heap/hard_alloc.h"
+#include "core/heap/hard_zero.h"
 #include "core/heap/heap.h"
 #include "mheap/mheap.h"
 
@@ -47,7 +48,9 @@ static bool has_side_objects(uint32_t id) {
 static bool size_matches(const void *p, size_t align, size_t size) {
     struct mh_object object = mh_object_at(p);
     if (object.span == NULL) {
-        return true; // a bad free of another kind: let free say which
+        // Has no bytes, or is a bad free of another kind: let free say which.
+        return !mh_hard_zero_is_live((uintptr_t)p) ||
+               mh_hard_size_matches(0, size);
     }
     unsigned size_class = mh_size_class_aligned(size, align);
     bool is_sampled = object.span->guard == MH_GUARD_SAMPLED;

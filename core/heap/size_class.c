@@ -32,7 +32,7 @@ size_t mh_good_size(size_t size) {
     if (size <= MH_SMALL_MAX) {
         return mh_class_size(mh_size_class(size));
     }
-    if (size > PTRDIFF_MAX) {
+    if (size > PTRDIFF_MAX || (size - 1) >> MH_PAGE_SHIFT >= UINT32_MAX) {
         return SIZE_MAX;
     }
     return mh_align_up(size, MH_PAGE_SIZE);

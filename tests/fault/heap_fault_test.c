@@ -240,10 +240,19 @@ static void threads(void) {
     mheap_destroy(heap);
 }
 
+static void default_heap(void) {
+    for (int i = 0; i < 3; i++) {
+        bool is_there = mheap_default() != NULL;
+        REQUIRE(errno == (is_there ? KEPT_ERRNO : ENOMEM));
+        errno = KEPT_ERRNO;
+    }
+}
+
 static const struct scenario {
     const char *name;
     void (*run)(void);
 } scenarios[] = {
+    {"the default heap", default_heap},
     {"small objects", small_objects},
     {"growth", growth},
     {"large objects", large_objects},

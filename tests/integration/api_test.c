@@ -122,6 +122,11 @@ START_TEST(usable_sizes_are_good_sizes_and_writable) {
     }
     ck_assert_uint_eq(mheap_good_size(huge), SIZE_MAX);
     ck_assert_uint_eq(mheap_good_size(huge / 2 + 2), SIZE_MAX);
+#if SIZE_MAX > UINT32_MAX
+    size_t most = ((size_t)1 << 45) - 8192; // 2^32 - 1 pages
+    ck_assert_uint_eq(mheap_good_size(most), most);
+    ck_assert_uint_eq(mheap_good_size(most + 1), SIZE_MAX);
+#endif
 }
 END_TEST
 

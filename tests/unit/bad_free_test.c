@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/heap/bad_free.h"
+#include "core/heap/cache.h"
 #include "mheap/mheap.h"
 #include "tests/support/check_books.h"
 #include "tests/support/expect.h"
@@ -177,6 +178,50 @@ START_TEST(other_threads_are_told_as_well) {
 }
 END_TEST
 
+static const struct mh_cache *told;
+
+static void note_cache(const struct mheap_bad_free *what, void *context) {
+    (void)what;
+    told = mh_tls_get();
+    (*(int *)context)++;
+}
+
+static void free_twice(void *cache_out) {
+    void *p = mheap_malloc(100);
+    mheap_free(p);
+    mheap_free(p);
+    *(const struct mh_cache **)cache_out = mh_tls_get();
+}
+
+START_TEST(a_handler_runs_in_the_thread_that_made_the_bad_free) {
+    const struct mh_cache *mine = NULL, *others = NULL;
+    int calls = 0;
+    mheap_option_set(MHEAP_OPTION_FIRST_OBJECTS, 0); // each has a cache
+    mheap_set_bad_free_handler(note_cache, &calls);
+    free_twice(&mine);
+    ck_assert_ptr_eq(told, mine);
+    mh_in_thread(free_twice, &others);
+    ck_assert_ptr_eq(told, others);
+    ck_assert_ptr_ne(mine, others);
+    ck_assert_int_eq(calls, 2);
+}
+END_TEST
+
+START_TEST(a_handler_is_called_with_its_own_context) {
+    int first = 0, second = 0;
+    const struct mh_cache *mine;
+    mheap_set_bad_free_handler(note_cache, &first);
+    free_twice(&mine);
+    mheap_set_bad_free_handler(note_cache, &second);
+    free_twice(&mine);
+    free_twice(&mine);
+    mheap_set_bad_free_handler(note_cache, &first);
+    free_twice(&mine);
+    ck_assert_int_eq(first, 2);
+    ck_assert_int_eq(second, 2);
+}
+END_TEST
+
 // A process may begin with a bad free.
 START_TEST(before_the_first_allocation_everything_is_wild) {
     static char variable[64];
@@ -258,6 +303,8 @@ int main(void) {
     tcase_add_test(tcase, a_wrong_size_is_known);
     tcase_add_test(tcase, realloc_says_so_and_returns_null);
     tcase_add_test(tcase, other_threads_are_told_as_well);
+    tcase_add_test(tcase, a_handler_runs_in_the_thread_that_made_the_bad_free);
+    tcase_add_test(tcase, a_handler_is_called_with_its_own_context);
     tcase_add_test(tcase, before_the_first_allocation_everything_is_wild);
     tcase_add_test(tcase, every_report_is_counted);
     tcase_add_test(tcase, every_kind_has_a_name);

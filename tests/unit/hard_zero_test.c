@@ -51,6 +51,17 @@ START_TEST(calloc_and_aligned_ones_are_such_too) {
 }
 END_TEST
 
+START_TEST(a_size_that_none_can_have_is_wrong) {
+    char *p = mheap_malloc(none);
+    mheap_free_sized(p, 5000);
+    require(MHEAP_BAD_SIZE, p);
+    ck_assert(mh_hard_zero_is_live((uintptr_t)p));
+    mheap_free_sized(p, 16); // what a size of 0 that compilers know becomes
+    ck_assert(!mh_hard_zero_is_live((uintptr_t)p));
+    ck_assert_uint_eq(reports, 0);
+}
+END_TEST
+
 START_TEST(realloc_makes_one_larger_and_frees_it) {
     char *p = mheap_malloc(none);
     char *q = mheap_realloc(p, 100);
@@ -124,6 +135,7 @@ int main(void) {
     tcase_add_checked_fixture(tcase, harden, NULL);
     tcase_add_test(tcase, each_has_an_address_of_its_own_at_which_nothing_is);
     tcase_add_test(tcase, calloc_and_aligned_ones_are_such_too);
+    tcase_add_test(tcase, a_size_that_none_can_have_is_wrong);
     tcase_add_test(tcase, realloc_makes_one_larger_and_frees_it);
     tcase_add_test(tcase, a_second_free_is_found);
     tcase_add_test(tcase, an_address_comes_back_after_all_others);

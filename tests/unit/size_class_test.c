@@ -176,11 +176,14 @@ START_TEST(good_size_is_the_slot_or_whole_pages) {
 END_TEST
 
 START_TEST(good_size_saturates) {
-    size_t most = PTRDIFF_MAX; // no object is larger
+    // No object is larger, nor has as many pages as a record can count.
+    size_t most = (size_t)PTRDIFF_MAX / 8192 < UINT32_MAX
+                      ? (size_t)PTRDIFF_MAX / 8192 * 8192
+                      : (size_t)UINT32_MAX * 8192;
 
-    ck_assert_uint_eq(mh_good_size(most - 8192), most - 8191);
-    ck_assert_uint_eq(mh_good_size(most), most + 1);
-    ck_assert_uint_eq(mh_good_size(most + 1), SIZE_MAX);
+    ck_assert_uint_eq(mh_good_size(most - 1), most);
+    ck_assert_uint_eq(mh_good_size(most), most);
+    ck_assert_uint_eq(mh_good_size(most + 8192), SIZE_MAX);
     ck_assert_uint_eq(mh_good_size(SIZE_MAX - 8191), SIZE_MAX);
     ck_assert_uint_eq(mh_good_size(SIZE_MAX), SIZE_MAX);
 }

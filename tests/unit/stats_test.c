@@ -18,12 +18,6 @@ enum { N = 200 };
 
 static void *objects[N];
 
-static struct mheap_stats all(void) {
-    struct mheap_stats stats;
-    mheap_stats(NULL, &stats);
-    return stats;
-}
-
 static struct mheap_class_stats of_class(const struct mheap *heap, unsigned i) {
     struct mheap_class_stats stats;
     ck_assert(mheap_class_stats_get(heap, i, &stats));
@@ -48,7 +42,7 @@ static void assert_books(void) {
 }
 
 START_TEST(asking_makes_no_heap) {
-    struct mheap_stats stats = all();
+    struct mheap_stats stats = mh_stats_now();
     ck_assert_uint_eq(mh_heaps.count, 0);
     ck_assert_uint_eq(stats.in_use_bytes + stats.spans + stats.caches, 0);
     ck_assert_uint_eq(stats.reserved_bytes + stats.ready_bytes, 0);
@@ -75,13 +69,13 @@ START_TEST(every_class_counts_its_own_objects) {
         ck_assert_uint_eq(one.used, n);
         ck_assert_uint_eq(one.slots, one.spans * mh_classes[i].nslots);
         ck_assert_uint_eq(one.cached + one.free, one.slots - n);
-        struct mheap_stats stats = all();
+        struct mheap_stats stats = mh_stats_now();
         ck_assert_uint_eq(stats.in_use_objects, n);
         ck_assert_uint_eq(stats.in_use_bytes, n * mh_class_size(i));
         ck_assert_uint_eq(stats.large_objects, 0);
         drop(0, n);
         ck_assert_uint_eq(of_class(mheap_default(), i).used, 0);
-        ck_assert_uint_eq(all().in_use_objects, 0);
+        ck_assert_uint_eq(mh_stats_now().in_use_objects, 0);
         mheap_thread_flush();
     }
 }
@@ -92,12 +86,12 @@ START_TEST(what_a_bin_holds_is_cached) {
     fill(1, 64);
     mheap_thread_flush();
     ck_assert_uint_eq(of_class(NULL, class_index).cached, 0);
-    ck_assert_uint_eq(all().cached_bytes, 0);
+    ck_assert_uint_eq(mh_stats_now().cached_bytes, 0);
     mheap_free(objects[0]);
     struct mheap_class_stats one = of_class(NULL, class_index);
     ck_assert_uint_eq(one.used, 0);
     ck_assert_uint_eq(one.cached, 1);
-    ck_assert_uint_eq(all().cached_bytes, 64);
+    ck_assert_uint_eq(mh_stats_now().cached_bytes, 64);
 }
 END_TEST
 
@@ -108,11 +102,11 @@ START_TEST(ends_of_spans_are_tails) {
         uint64_t spans = of_class(NULL, i).spans;
         uint64_t tail = (uint64_t)info->npages * MH_PAGE_SIZE -
                         (uint64_t)info->nslots * info->size;
-        ck_assert_uint_eq(all().spans, spans);
-        ck_assert_uint_eq(all().tail_bytes, spans * tail);
+        ck_assert_uint_eq(mh_stats_now().spans, spans);
+        ck_assert_uint_eq(mh_stats_now().tail_bytes, spans * tail);
         drop(0, 1);
         mheap_thread_flush();
-        ck_assert_uint_eq(all().spans, 0);
+        ck_assert_uint_eq(mh_stats_now().spans, 0);
     }
 }
 END_TEST
@@ -126,14 +120,14 @@ START_TEST(what_others_freed_is_pending_until_the_owner_looks) {
     unsigned class_index = mh_size_class(512);
     fill(50, 512);
     struct mheap_class_stats before = of_class(NULL, class_index);
-    uint64_t free_bytes = all().span_free_bytes;
+    uint64_t free_bytes = mh_stats_now().span_free_bytes;
     mh_in_thread(drop_ten, NULL);
     struct mheap_class_stats one = of_class(NULL, class_index);
     ck_assert_uint_eq(one.pending, 10);
     ck_assert_uint_eq(one.used, 40);
     ck_assert_uint_eq(one.cached + one.free, before.cached + before.free);
-    ck_assert_uint_eq(all().span_free_bytes, free_bytes + 10 * 512);
-    ck_assert_uint_eq(all().in_use_objects, 40);
+    ck_assert_uint_eq(mh_stats_now().span_free_bytes, free_bytes + 10 * 512);
+    ck_assert_uint_eq(mh_stats_now().in_use_objects, 40);
     mheap_thread_flush();
     one = of_class(NULL, class_index);
     ck_assert_uint_eq(one.pending, 0);
@@ -145,7 +139,7 @@ END_TEST
 START_TEST(large_objects_count_whole_pages) {
     void *p = mheap_malloc(100001);
     void *q = mheap_malloc(MH_SMALL_MAX + 1);
-    struct mheap_stats stats = all();
+    struct mheap_stats stats = mh_stats_now();
     ck_assert_uint_eq(stats.large_objects, 2);
     ck_assert_uint_eq(stats.large_bytes, (13 + 5) * MH_PAGE_SIZE);
     ck_assert_uint_eq(stats.in_use_objects, 2);
@@ -153,33 +147,33 @@ START_TEST(large_objects_count_whole_pages) {
     ck_assert_uint_eq(stats.spans, 2);
     mheap_free(p);
     mheap_free(q);
-    ck_assert_uint_eq(all().large_bytes, 0);
-    ck_assert_uint_eq(all().spans, 0);
+    ck_assert_uint_eq(mh_stats_now().large_bytes, 0);
+    ck_assert_uint_eq(mh_stats_now().spans, 0);
 }
 END_TEST
 
 START_TEST(manual_pages_are_no_objects) {
     void *pages = mheap_pages_alloc(mheap_default(), 7);
-    struct mheap_stats stats = all();
+    struct mheap_stats stats = mh_stats_now();
     ck_assert_uint_eq(stats.manual_bytes, 7 * MH_PAGE_SIZE);
     ck_assert_uint_eq(stats.in_use_objects, 0);
     ck_assert_uint_eq(stats.in_use_bytes, 0);
     ck_assert_uint_eq(stats.spans, 1);
     mheap_pages_free(pages);
-    ck_assert_uint_eq(all().manual_bytes, 0);
+    ck_assert_uint_eq(mh_stats_now().manual_bytes, 0);
 }
 END_TEST
 
 START_TEST(freed_pages_are_kept_and_then_released) {
     enum { BYTES = 1 << 20 };
     void *p = mheap_malloc(BYTES);
-    struct mheap_stats in_use = all();
+    struct mheap_stats in_use = mh_stats_now();
     mheap_free(p);
-    struct mheap_stats freed = all();
+    struct mheap_stats freed = mh_stats_now();
     ck_assert_uint_eq(freed.free_page_bytes, in_use.free_page_bytes + BYTES);
     ck_assert_uint_eq(freed.released_bytes, in_use.released_bytes);
     size_t went = mheap_release();
-    struct mheap_stats released = all();
+    struct mheap_stats released = mh_stats_now();
     ck_assert_uint_ge(went, BYTES);
     ck_assert_uint_eq(released.free_page_bytes, 0);
     ck_assert_uint_eq(released.released_bytes, freed.released_bytes + went);
@@ -198,13 +192,13 @@ START_TEST(pages_in_a_page_cache_are_free_pages) {
         fill(1, size); // the first few spans do not come from a page cache
     }
     ck_assert_uint_gt(in_cache(), 0);
-    struct mheap_stats stats = all();
+    struct mheap_stats stats = mh_stats_now();
     uint64_t in_heap = heap->pages.free_pages << MH_PAGE_SHIFT;
     ck_assert_uint_eq(stats.free_page_bytes + stats.released_bytes,
                       in_heap + in_cache());
     assert_books();
     mheap_thread_flush();
-    stats = all();
+    stats = mh_stats_now();
     in_heap = heap->pages.free_pages << MH_PAGE_SHIFT;
     ck_assert_uint_eq(stats.free_page_bytes + stats.released_bytes, in_heap);
 }
@@ -229,11 +223,16 @@ START_TEST(a_heap_counts_its_own) {
     ck_assert_uint_eq(stats.in_use_objects, 5);
     ck_assert_uint_eq(stats.large_objects, 0);
     ck_assert_uint_eq(of_class(mheap_default(), mh_size_class(1000)).used, 0);
-    ck_assert_uint_eq(all().in_use_objects, 7);
-    ck_assert_uint_eq(all().caches, 2);
+    ck_assert_uint_eq(mh_stats_now().in_use_objects, 7);
+    ck_assert_uint_eq(mh_stats_now().caches, 2);
+    ck_assert_uint_eq(mh_stats_now().reserved_bytes, stats.reserved_bytes);
+    ck_assert_uint_eq(mh_stats_now().ready_bytes, stats.ready_bytes);
+    ck_assert_uint_eq(mh_stats_now().metadata_bytes, stats.metadata_bytes);
+    ck_assert_uint_eq(mh_stats_now().counted_bytes, stats.counted_bytes);
+    ck_assert_uint_eq(mh_stats_now().os_calls_total, stats.os_calls_total);
     mheap_destroy(own);
-    ck_assert_uint_eq(all().in_use_objects, 5);
-    ck_assert_uint_eq(all().caches, 1);
+    ck_assert_uint_eq(mh_stats_now().in_use_objects, 5);
+    ck_assert_uint_eq(mh_stats_now().caches, 1);
 }
 END_TEST
 
@@ -246,11 +245,11 @@ START_TEST(caches_are_those_of_threads_that_live) {
     void *theirs = NULL;
     mheap_option_set(MHEAP_OPTION_FIRST_OBJECTS, 0);
     fill(1, 48);
-    ck_assert_uint_eq(all().caches, 1);
+    ck_assert_uint_eq(mh_stats_now().caches, 1);
     mh_actor_do(&actor, get_one, &theirs);
-    ck_assert_uint_eq(all().caches, 2);
+    ck_assert_uint_eq(mh_stats_now().caches, 2);
     mh_actor_end(&actor);
-    ck_assert_uint_eq(all().caches, 1);
+    ck_assert_uint_eq(mh_stats_now().caches, 1);
     mheap_free(theirs);
     assert_books();
 }
@@ -261,7 +260,7 @@ START_TEST(states_and_calls_are_those_of_the_system) {
     void *p = mheap_malloc(9 << 20);
     mheap_free(p);
     mheap_release();
-    struct mheap_stats stats = all();
+    struct mheap_stats stats = mh_stats_now();
     ck_assert_uint_eq(stats.reserved_bytes, mh_sim_bytes(MH_RESERVED));
     ck_assert_uint_eq(stats.prepared_bytes, mh_sim_bytes(MH_PREPARED));
     // The shadow that debug builds keep is not on the books.
@@ -286,14 +285,15 @@ END_TEST
 
 START_TEST(refused_calls_are_counted) {
     fill(1, 48);
-    ck_assert_uint_eq(all().os_failures_total, mh_sim_failures(MH_SIM_NCALLS));
-    uint64_t before = all().os_failures_total;
+    ck_assert_uint_eq(mh_stats_now().os_failures_total,
+                      mh_sim_failures(MH_SIM_NCALLS));
+    uint64_t before = mh_stats_now().os_failures_total;
     mh_sim_fail_from(1);
     ck_assert_ptr_null(mheap_malloc((size_t)1 << 30));
     uint64_t failed = mh_sim_failures(MH_SIM_NCALLS);
     mh_sim_fail_nothing();
     ck_assert_uint_gt(failed, 0);
-    ck_assert_uint_eq(all().os_failures_total - before, failed);
+    ck_assert_uint_eq(mh_stats_now().os_failures_total - before, failed);
 }
 END_TEST
 
@@ -302,37 +302,43 @@ START_TEST(bad_frees_are_counted) {
         mheap_option_set(MHEAP_OPTION_BAD_FREE, MHEAP_ON_BAD_FREE_COUNT), 0);
     fill(1, 48);
     mheap_free(objects[0]);
-    ck_assert_uint_eq(all().bad_frees_total, 0);
+    ck_assert_uint_eq(mh_stats_now().bad_frees_total, 0);
     mheap_free(objects[0]);
     mheap_free(&objects[0]);
-    ck_assert_uint_eq(all().bad_frees_total, 2);
+    ck_assert_uint_eq(mh_stats_now().bad_frees_total, 2);
     assert_books();
 }
 END_TEST
 
-static void get_large(void *arg) {
-    *(void **)arg = mheap_malloc(200000);
-}
+// The lock that a thread needs for an object of so many bytes.
+static const struct {
+    size_t lock, bytes;
+} sleeps[] = {
+    {offsetof(struct mheap, lock), 200000},
+    {offsetof(struct mheap, side_lock), 100}, // one of the thread's first
+};
 
-static void *get_large_thread(void *arg) {
-    get_large(arg);
+static void *get_and_free(void *bytes) {
+    mheap_free(mheap_malloc(*(const size_t *)bytes));
     return NULL;
 }
 
 START_TEST(sleeping_for_a_lock_is_counted) {
     pthread_t thread;
-    void *p = NULL;
-    struct mheap *heap = mheap_default();
-    uint64_t before = all().lock_waits_total;
-    mh_lock(&heap->lock);
-    ck_assert_int_eq(pthread_create(&thread, NULL, get_large_thread, &p), 0);
-    while (MH_LOAD_RELAXED(&heap->lock.waits) == before) {
+    size_t bytes = sleeps[_i].bytes;
+    mheap_free(mheap_malloc(bytes)); // the first thread has no first objects
+    char *heap = (char *)mheap_default();
+    struct mh_lock *lock = (struct mh_lock *)(void *)(heap + sleeps[_i].lock);
+    uint64_t before = mh_stats_now().lock_waits_total;
+    uint64_t waits = MH_LOAD_RELAXED(&lock->waits);
+    mh_lock(lock);
+    ck_assert_int_eq(pthread_create(&thread, NULL, get_and_free, &bytes), 0);
+    while (MH_LOAD_RELAXED(&lock->waits) == waits) {
         usleep(1000);
     }
-    mh_unlock(&heap->lock);
+    mh_unlock(lock);
     ck_assert_int_eq(pthread_join(thread, NULL), 0);
-    ck_assert_uint_gt(all().lock_waits_total, before);
-    mheap_free(p);
+    ck_assert_uint_gt(mh_stats_now().lock_waits_total, before);
 }
 END_TEST
 
@@ -341,9 +347,9 @@ START_TEST(a_span_that_keeps_changing_is_left_out) {
     void *q = mheap_malloc(100000);
     struct mh_arena *arena = mh_arena_of_known((uintptr_t)p);
     arena->seq[mh_arena_page((uintptr_t)p)]++;
-    ck_assert_uint_eq(all().large_objects, 1);
+    ck_assert_uint_eq(mh_stats_now().large_objects, 1);
     arena->seq[mh_arena_page((uintptr_t)p)]++;
-    ck_assert_uint_eq(all().large_objects, 2);
+    ck_assert_uint_eq(mh_stats_now().large_objects, 2);
     mheap_free(p);
     mheap_free(q);
 }
@@ -383,8 +389,8 @@ START_TEST(the_books_are_right_after_any_work) {
     mh_actor_end(&actor);
     assert_books();
     drop(0, N);
-    ck_assert_uint_eq(all().in_use_objects, 0);
-    ck_assert_uint_eq(all().in_use_bytes, 0);
+    ck_assert_uint_eq(mh_stats_now().in_use_objects, 0);
+    ck_assert_uint_eq(mh_stats_now().in_use_bytes, 0);
     assert_books();
 }
 END_TEST
@@ -407,7 +413,8 @@ int main(void) {
     tcase_add_test(tcase, states_and_calls_are_those_of_the_system);
     tcase_add_test(tcase, refused_calls_are_counted);
     tcase_add_test(tcase, bad_frees_are_counted);
-    tcase_add_test(tcase, sleeping_for_a_lock_is_counted);
+    tcase_add_loop_test(tcase, sleeping_for_a_lock_is_counted, 0,
+                        (int)(sizeof(sleeps) / sizeof(*sleeps)));
     tcase_add_test(tcase, a_span_that_keeps_changing_is_left_out);
     tcase_add_test(tcase, a_slot_in_two_states_is_counted_once);
     tcase_add_test(tcase, the_books_are_right_after_any_work);
