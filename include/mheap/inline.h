@@ -4,7 +4,8 @@
 // or libmheap_malloc.a, mheap_malloc(80) calls a function that is given the
 // class: it has neither the comparison nor the table that find it out. Nothing
 // else changes: the checks, errno, the address of the function, and what a size
-// that is not constant does. MHEAP_NO_INLINE leaves it out.
+// that is not constant does; but in hardened mode such an object has all bytes
+// of its class. MHEAP_NO_INLINE leaves it out.
 //
 // The classes of a program and its library must be the same; the functions they
 // meet in are named after them (classes.h), so that others do not link. A

@@ -82,10 +82,6 @@ struct mheap_inspect_root {
     uint64_t limits;     // the "limits" structure; from minor 1 on
 };
 
-// The record every process with an mheap exports. For readers in the process
-// itself and for the dynamic symbol; outside, use the note.
-extern const struct mheap_inspect_root *mheap_inspect(void);
-
 // What a process leaves in the memory file it inherits from `heapctl run`. The
 // writer is the process that first opened it; its children leave it alone.
 #define MHEAP_SUMMARY_MAGIC "mheap\0S1"

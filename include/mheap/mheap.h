@@ -58,7 +58,9 @@ MHEAP_API void *mheap_reallocarray(void *p, size_t n, size_t size);
 MHEAP_API void mheap_free(void *p);
 
 // mheap_free_sized is mheap_free for a caller who knows the size the object was
-// asked for with; a size of another class is a bad free ("wrong size").
+// asked for with; a size of another class is a bad free ("wrong size"). Once
+// realloc has left any object of the process where it was, for a size of
+// another class, every size that it might have so is taken for the right one.
 MHEAP_API void mheap_free_sized(void *p, size_t size);
 
 // mheap_free_aligned_sized is the same for aligned objects.
@@ -137,7 +139,7 @@ enum mheap_bad_free_kind {
     MHEAP_BAD_INTERIOR,   // inside a live object, not at its start
     MHEAP_BAD_MISALIGNED, // in the heap, but at no multiple of 16
     MHEAP_BAD_FREE_PAGE, // in heap pages that hold nothing (freed large object)
-    MHEAP_BAD_STACK,     // on the calling thread's stack
+    MHEAP_BAD_STACK,     // near the calling thread's stack pointer
     MHEAP_BAD_WILD,      // not in any heap
     MHEAP_BAD_SIZE,      // freed with a size of another class
     MHEAP_BAD_MANUAL,    // in pages of mheap_pages_alloc
@@ -158,19 +160,21 @@ struct mheap_bad_free {
 
 // A handler runs in the thread that made the bad free, with no lock held, and
 // must not allocate. When it returns, the call does nothing (realloc returns
-// NULL with EINVAL).
+// NULL with EINVAL); after a report of the last two kinds it does what it was
+// called for.
 //
 // Of two threads that free the same object within a few instructions of each
 // other, neither may find the other's free. The second is found when the object
-// is taken in. The handler is then told by the next call into mheap that is on
-// its way out, in whichever thread: function is "a free that raced this one".
+// is taken in. The handler is then told by the next call into mheap, in
+// whichever thread, that does more than take an object from the thread's cache
+// or put one into it: function is "a free that raced this one".
 // When more than 8 wait to be told the others are only counted.
 typedef void mheap_bad_free_handler(const struct mheap_bad_free *what,
                                     void *context);
 
 // mheap_set_bad_free_handler sets what happens at a bad free; NULL restores
 // what MHEAP_BAD_FREE says (abort by default). Set it before threads start: a
-// bad free during the call may meet either handler.
+// bad free during the call may meet either handler, with its own context.
 MHEAP_API void mheap_set_bad_free_handler(mheap_bad_free_handler *handler,
                                           void *context);
 
@@ -187,11 +191,11 @@ MHEAP_API const char *mheap_bad_free_name(enum mheap_bad_free_kind kind);
 enum mheap_option {
     MHEAP_OPTION_BAD_FREE,      // enum mheap_on_bad_free
     MHEAP_OPTION_CACHE_BYTES,   // most bytes of one class in one thread's cache
-    MHEAP_OPTION_CACHE_TOTAL,   // most bytes all caches may hold together
+    MHEAP_OPTION_CACHE_TOTAL,   // most bytes all caches may grow by together
     MHEAP_OPTION_SCAVENGER,     // enum mheap_scavenger
     MHEAP_OPTION_FIRST_OBJECTS, // that a thread gets before it has a cache
     MHEAP_OPTION_SOFT_LIMIT, // bytes the library tries to stay below; 0: none
-    MHEAP_OPTION_HARD_LIMIT, // bytes it never passes; 0: none
+    MHEAP_OPTION_HARD_LIMIT, // bytes it does not grow beyond; 0: none
     MHEAP_OPTION_HARDENED,   // 0 or 1: see docs/hardened.md
     // See docs/guards.md.
     MHEAP_OPTION_GUARD_BYTES,  // one object in so many is guarded; 0: none
@@ -214,11 +218,12 @@ enum mheap_scavenger {
 };
 
 // mheap_option_set returns 0, or EINVAL for an unknown option or a value out of
-// its range, or for HARDENED once anything was allocated. Caches that exist
-// keep their limits. The two limits of memory may be set at any time and hold
-// at once, for all heaps together: under a new soft limit the call gives back
-// what is free and too much; under a new hard limit nothing becomes more from
-// then on. What they count is mheap_stats.counted_bytes.
+// its range, or for HARDENED once there is a heap. What a cache may hold
+// already it goes on to. The two limits of memory may be set at any time and
+// hold at once, for all heaps together: under a new soft limit the call gives
+// back what is free and too much; under a new hard limit no call gets more from
+// then on. What they count is mheap_stats.counted_bytes, which pages that the
+// system does not take back may still raise.
 MHEAP_API int mheap_option_set(enum mheap_option option, uint64_t value);
 MHEAP_API uint64_t mheap_option_get(enum mheap_option option);
 

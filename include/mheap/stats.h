@@ -34,14 +34,14 @@ struct mheap_stats {
     uint64_t cached_bytes;    // in thread caches
     uint64_t span_free_bytes; // free and pending slots in spans
     uint64_t tail_bytes;      // span ends no slot fits into
-    uint64_t manual_bytes;    // mheap_pages_alloc
+    uint64_t manual_bytes;    // mheap_pages_alloc, and guards
     uint64_t free_page_bytes; // pages that hold nothing and are kept Ready
     uint64_t released_bytes;  // pages that hold nothing and are given back
-    uint64_t large_objects;   // of over 32 KiB
+    uint64_t large_objects;   // of over 32 KiB, sampled, aligned to a page
     uint64_t large_bytes;
     uint64_t spans;
-    uint64_t caches;         // thread caches in use
-    uint64_t metadata_bytes; // the library's own records, Ready
+    uint64_t caches;         // of threads, and one of each heap's own
+    uint64_t metadata_bytes; // own records, and regions of os.h, Ready
     uint64_t reserved_bytes; // by state, everything the library has mapped
     uint64_t prepared_bytes;
     uint64_t ready_bytes;
