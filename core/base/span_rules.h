@@ -2,7 +2,7 @@
 //
 // The library's debug build asks them about its own records, a reader outside
 // about copies of another process's; so the two never disagree on what is
-// broken. The numbers are those of span.h: S1 to S8. Nothing here reads
+// broken. The numbers are those of span.h: S1 to S6 and S8. Nothing here reads
 // anything but its arguments.
 //
 // In a running process the free count and the lists (S4's count, S5, S8) change

@@ -67,7 +67,7 @@ enum {
 };
 
 // Invariants, checked one by one in mh_span_check (core/base/span_rules.h has
-// them as a pure function that heapctl shares):
+// those that one record shows as pure functions that heapctl shares):
 //   S1  base is page-aligned, npages > 0, and the span lies in its arena; a
 //       large one may reach into the arenas behind.
 //   S2  nslots * slot_size <= npages * page size: the last slot fits.
