@@ -143,6 +143,13 @@ mheap_program(good_free_run good_free_run.c)
 target_link_libraries(good_free_run PRIVATE mheap)
 mheap_program_test(good_free_run good_free_run)
 
+mheap_program(early_api early_api_test.c)
+target_link_libraries(early_api PRIVATE mheap)
+mheap_program_test(early_api early_api)
+mheap_program(early_api_linked early_api_test.c)
+target_link_libraries(early_api_linked PRIVATE mheap_malloc)
+mheap_program_test(early_api.linked early_api_linked)
+
 mheap_program(api_test api_test.c api_cxx.cc)
 target_link_libraries(api_test PRIVATE mheap PkgConfig::check m)
 mheap_program_test(api api_test)

@@ -51,6 +51,20 @@ START_TEST(a_heap_made_and_destroyed_often_does_not_grow) {
 }
 END_TEST
 
+START_TEST(a_flush_empties_the_threads_caches_of_all_heaps) {
+    struct mheap *own = mheap_create("own");
+    mheap_option_set(MHEAP_OPTION_FIRST_OBJECTS, 0);
+    mheap_free(mheap_alloc_in(mheap_default(), 64));
+    mheap_free(mheap_alloc_in(own, 64));
+    ck_assert_uint_gt(mh_stats_of(mheap_default()).cached_bytes, 0);
+    ck_assert_uint_gt(mh_stats_of(own).cached_bytes, 0);
+    mheap_thread_flush();
+    ck_assert_uint_eq(mh_stats_of(mheap_default()).cached_bytes, 0);
+    ck_assert_uint_eq(mh_stats_of(own).cached_bytes, 0);
+    mheap_destroy(own);
+}
+END_TEST
+
 START_TEST(heaps_do_not_mix) {
     struct mheap *a = mheap_create("a"), *b = mheap_create("b");
     fill(a);
@@ -376,6 +390,7 @@ int main(void) {
     Suite *suite = suite_create("heap");
     TCase *heaps = tcase_create("heaps");
     tcase_add_test(heaps, a_heap_made_and_destroyed_often_does_not_grow);
+    tcase_add_test(heaps, a_flush_empties_the_threads_caches_of_all_heaps);
     tcase_add_test(heaps, heaps_do_not_mix);
     tcase_add_test(heaps, what_was_in_a_destroyed_heap_cannot_be_freed);
     tcase_add_test(heaps, destroying_gives_the_memory_back);

@@ -92,6 +92,19 @@ START_TEST(overflowing_products_are_refused) {
 }
 END_TEST
 
+START_TEST(reallocarray_is_realloc_to_the_product) {
+    char *p = mheap_malloc(10);
+    mh_pattern_fill(p, 10, 7);
+    p = mheap_reallocarray(p, 50, 20);
+    ck_assert_uint_ge(mheap_usable_size(p), 1000);
+    ck_assert(mh_pattern_holds(p, 10, 7));
+    errno = EIO;
+    ck_assert_ptr_null(mheap_reallocarray(p, 0, 8));
+    ck_assert_int_eq(errno, EIO);
+    ck_assert_uint_eq(mh_stats_now().in_use_objects, 0);
+}
+END_TEST
+
 // From any size to any other, what fits stays.
 START_TEST(realloc_keeps_what_fits) {
     static const size_t sizes[] = {1,     16,     17,      100,
@@ -294,6 +307,7 @@ int main(void) {
     tcase_add_test(tcase, calloc_is_zero_after_dirty_reuse);
     tcase_add_test(tcase, calloc_is_zero_in_pages_that_held_other_classes);
     tcase_add_test(tcase, overflowing_products_are_refused);
+    tcase_add_test(tcase, reallocarray_is_realloc_to_the_product);
     tcase_add_test(tcase, realloc_keeps_what_fits);
     tcase_add_test(tcase, realloc_stays_where_half_is_used);
     tcase_add_test(tcase, realloc_begins_and_ends_objects);
