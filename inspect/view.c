@@ -90,7 +90,7 @@ static enum mh_view_status find(struct mh_source *source,
     snprintf(reason, size, "no note and no symbol in its files");
     for (size_t i = 0; i < nplaces; i++) {
         struct mh_root root;
-        char why[MH_VIEW_WHY];
+        char why[MH_VIEW_WHY] = "";
         enum mh_view_status found =
             mh_root_read(source, places[i].address, &root, why, sizeof(why));
         if (found == MH_VIEW_OK || found == MH_VIEW_NEWER) {
@@ -107,6 +107,7 @@ static enum mh_view_status find(struct mh_source *source,
     }
     qsort(roots, *n_out, sizeof(*roots), used_first);
     if (source->failure != MH_TARGET_OK) {
+        snprintf(reason, size, "%s", "");
         return status_of(source->failure);
     }
     return status;
@@ -120,6 +121,7 @@ enum mh_view_status mh_view_find(struct mh_target *target,
     enum mh_target_status opened = mh_source_open(&source, target);
 
     *nroots_out = 0;
+    snprintf(why, why_size, "%s", "");
     if (opened != MH_TARGET_OK) {
         return status_of(opened);
     }
@@ -197,7 +199,7 @@ static enum mh_view_status choose_root(struct mh_reader *reader) {
     struct mh_view *view = reader->view;
     struct mh_view_root roots[MH_VIEW_MAX_ROOTS];
     size_t nroots = 0;
-    char reason[MH_VIEW_WHY];
+    char reason[MH_VIEW_WHY] = "";
     uint64_t address = options != NULL ? options->root : 0;
 
     memset(roots, 0, sizeof(roots));

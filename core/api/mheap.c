@@ -80,10 +80,10 @@ static void *finish_move(void *to, void *p, size_t bytes, size_t size,
         mheap_free(p);
         return to;
     }
-    if (size > bytes) {
-        return NULL;
-    }
-    if (!mh_hard_on || !mh_hard_shrink((uintptr_t)p, size)) {
+    if (!mh_hard_on || !mh_hard_keep((uintptr_t)p, size)) {
+        if (size > bytes) {
+            return NULL;
+        }
         mh_object_left_large();
     }
     errno = saved;
@@ -306,8 +306,8 @@ MH_STATIC_ASSERT((int)MHEAP_BAD_STALE_WRITE == (int)MH_BAD_STALE_WRITE,
 MH_STATIC_ASSERT((int)MHEAP_NOPTIONS == (int)MH_NOPTIONS,
                  "the options have the same numbers");
 
-// The user's handler, and the one before: who meets either meets it with its
-// own context.
+// The user's handler, and the one before: who meets either while it is changed
+// meets it with its own context.
 static struct {
     struct {
         mheap_bad_free_handler *handler;

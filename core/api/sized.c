@@ -53,14 +53,12 @@ static bool size_matches(const void *p, size_t align, size_t size) {
                mh_hard_size_matches(0, size);
     }
     unsigned size_class = mh_size_class_aligned(size, align);
-    bool is_sampled = object.span->guard == MH_GUARD_SAMPLED;
-    if (mh_hard_on && !is_sampled) {
-        return mh_hard_size_matches(object.bytes, size);
-    }
-    if (MH_LOAD_RELAXED(&any_left_large) && size <= object.bytes) {
+    bool is_sealed = mh_hard_on && object.span->size_class != 0;
+    if (MH_LOAD_RELAXED(&any_left_large) && !is_sealed &&
+        size <= object.bytes) {
         return true;
     }
-    if (is_sampled) {
+    if (mh_hard_on || object.span->guard == MH_GUARD_SAMPLED) {
         return mh_hard_size_matches(object.bytes, size);
     }
     if (object.span->size_class == 0) {

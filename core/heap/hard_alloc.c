@@ -182,16 +182,12 @@ bool mh_hard_resize(struct mh_span *span, uintptr_t p, size_t size) {
     return true;
 }
 
-bool mh_hard_shrink(uintptr_t p, size_t size) {
+bool mh_hard_keep(uintptr_t p, size_t size) {
     struct mh_span *span = mh_arena_span(mh_arena_of_known(p), p);
-    if (span->guard == MH_GUARD_SAMPLED) {
+    if (span->size_class == 0 || size > span->slot_size - MH_SEAL_BYTES) {
         return false;
     }
-    if (span->size_class == 0) {
-        mh_hard_large_seal(span, size);
-    } else {
-        seal_again(span, p, size);
-    }
+    seal_again(span, p, size);
     return true;
 }
 

@@ -158,19 +158,16 @@ bool mh_hard_large_free(struct mh_arena *arena, uintptr_t p,
     return true;
 }
 
-void mh_hard_large_seal(struct mh_span *span, size_t size) {
-    if (!is_filled(span)) {
-        mh_bad_write(MH_BAD_OVERFLOW, (uintptr_t)span->base, "realloc");
-    }
-    mh_span_resize(span, span->npages, size);
-    fill((uintptr_t)span->base, size, span->npages);
-}
-
 bool mh_hard_large_resize(struct mh_span *span, size_t size) {
+    uintptr_t p = (uintptr_t)span->base;
     if (size <= MH_HARD_SMALL_MAX || size > bytes_of(span->npages) ||
         pages_for(size) != span->npages) {
         return false;
     }
-    mh_hard_large_seal(span, size);
+    if (!is_filled(span)) {
+        mh_bad_write(MH_BAD_OVERFLOW, p, "realloc");
+    }
+    mh_span_resize(span, span->npages, size);
+    fill(p, size, span->npages);
     return true;
 }

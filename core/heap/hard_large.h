@@ -34,7 +34,4 @@ bool mh_hard_large_free(struct mh_arena *arena, uintptr_t p,
 // when it has another number.
 bool mh_hard_large_resize(struct mh_span *span, size_t size);
 
-// mh_hard_large_seal does so whatever pages are left behind it.
-void mh_hard_large_seal(struct mh_span *span, size_t size);
-
 #endif // MHEAP_CORE_HEAP_HARD_LARGE_H

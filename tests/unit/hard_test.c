@@ -496,19 +496,25 @@ START_TEST(memory_that_runs_out_is_no_alarm) {
 }
 END_TEST
 
+// What is there for objects of size bytes is used up.
+static void use_up(size_t size) {
+    mh_sim_fail_from(1);
+    while (mheap_malloc(size) != NULL) {
+    }
+}
+
 static const struct {
     size_t from, to;
-} shrinks[] = {{1000, 200}, {1000, 1}, {300000, 40000}, {300000, 100}};
+} shrinks[] = {{1000, 200}, {1000, 1}, {30000, 100}};
 
 START_TEST(what_cannot_move_to_shrink_is_a_smaller_object_where_it_is) {
     size_t from = shrinks[_i].from, to = shrinks[_i].to;
     char *p[2] = {mheap_malloc(from), mheap_malloc(from)};
-    mh_sim_fail_from(1);
-    while (mheap_malloc(to) != NULL) {
-    }
+    use_up(to);
     for (int i = 0; i < 2; i++) {
         memset(p[i], 1, from);
         ck_assert_ptr_eq(mheap_realloc(p[i], to), p[i]);
+        ck_assert_ptr_eq(mheap_realloc(p[i], to + 10), p[i]);
         ck_assert_ptr_eq(mheap_realloc(p[i], to), p[i]);
         ck_assert_uint_eq(mheap_usable_size(p[i]), to);
         ck_assert(mh_is_filled(p[i], to, 1));
@@ -519,6 +525,21 @@ START_TEST(what_cannot_move_to_shrink_is_a_smaller_object_where_it_is) {
     mheap_free(p[1]);
     require(MHEAP_BAD_OVERFLOW, p[1]);
     mh_sim_fail_nothing();
+}
+END_TEST
+
+START_TEST(what_cannot_move_to_shrink_and_is_large_may_have_either_size) {
+    char *p[2] = {mheap_malloc(300000), mheap_malloc(300000)};
+    use_up(40000);
+    ck_assert_ptr_eq(mheap_realloc(p[0], 40000), p[0]);
+    ck_assert_ptr_eq(mheap_realloc(p[0], 200000), p[0]);
+    mheap_free_sized(p[0], 200000);
+    mheap_free_sized(p[1], 300000);
+    require_sound();
+    mh_sim_fail_nothing();
+    char *small = mheap_malloc(1000);
+    mheap_free_sized(small, 300); // small ones know theirs all the same
+    require(MHEAP_BAD_SIZE, small);
 }
 END_TEST
 
@@ -561,6 +582,8 @@ int main(void) {
     tcase_add_loop_test(
         tcase, what_cannot_move_to_shrink_is_a_smaller_object_where_it_is, 0,
         (int)(sizeof(shrinks) / sizeof(*shrinks)));
+    tcase_add_test(
+        tcase, what_cannot_move_to_shrink_and_is_large_may_have_either_size);
     suite_add_tcase(suite, tcase);
     return mh_test_main(suite);
 }
