@@ -28,9 +28,9 @@ size_t mh_hard_bytes(const struct mh_span *span, uintptr_t p);
 // when that does not fit, or would leave most of the place unused.
 bool mh_hard_resize(struct mh_span *span, uintptr_t p, size_t size);
 
-// mh_hard_keep makes the live object at p one of size bytes where it is, however
-// much of its slot that leaves. False when they do not fit, and of large and
-// sampled objects, which stay as they were.
+// mh_hard_keep makes the live object at p one of size bytes, where it is and
+// however much of its slot that leaves. False when they do not fit, and of
+// large and sampled objects, which stay as they were.
 bool mh_hard_keep(uintptr_t p, size_t size);
 
 // mh_hard_size_matches: an object of `bytes` may have been asked for with
