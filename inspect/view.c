@@ -107,7 +107,6 @@ static enum mh_view_status find(struct mh_source *source,
     }
     qsort(roots, *n_out, sizeof(*roots), used_first);
     if (source->failure != MH_TARGET_OK) {
-        snprintf(reason, size, "%s", "");
         return status_of(source->failure);
     }
     return status;
@@ -121,7 +120,6 @@ enum mh_view_status mh_view_find(struct mh_target *target,
     enum mh_target_status opened = mh_source_open(&source, target);
 
     *nroots_out = 0;
-    snprintf(why, why_size, "%s", "");
     if (opened != MH_TARGET_OK) {
         return status_of(opened);
     }

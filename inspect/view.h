@@ -72,8 +72,8 @@ struct mh_view_root {
 // mh_view_find lists the mheaps of a target, those in use first. MH_VIEW_NONE
 // when there is none. MH_VIEW_NEWER when all have an unknown major; they are
 // listed nevertheless. It reads files and a few hundred bytes of the target.
-// why, of why_size bytes, gets the reason where the status is another than OK;
-// it may be NULL, of 0 bytes.
+// why, of why_size bytes, gets the reason for NONE, NEWER and CORRUPT; it may
+// be NULL, of 0 bytes.
 enum mh_view_status mh_view_find(struct mh_target *target,
                                  struct mh_view_root roots[MH_VIEW_MAX_ROOTS],
                                  size_t *nroots_out, char *why,
